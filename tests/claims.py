@@ -1,0 +1,108 @@
+"""What a fixture says about itself: the machine-readable lines in its docstring (fixtures/README.md explains them)."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+START_METHODS = ("fork", "spawn", "forkserver")
+
+_CLAIM = re.compile(r"^(fork|spawn|forkserver|always|run|then|prints|loads): *(.*)$")
+_EXPECT = re.compile(r"  # expect: ([A-Z0-9, ]+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a program does when it runs.
+
+    Attributes:
+        program: the module whose docstring says so.
+        outcomes: start method, or "always" where it does not matter, to what happens: "works", "wrong data",
+            "hangs: TEXT", "child dies: TEXT", "warns: TEXT", or a text that stands on stderr of a run that fails.
+            "..." in a text stands for anything within a line.
+        prints: the lines that it prints when nothing goes wrong.
+        run: the arguments for the interpreter; empty: the program by its path.
+        then: the arguments of a second run, which does the program's work.
+        loads: the modules that `run` loads and its fixed twin does not.
+    """
+
+    program: Path
+    outcomes: dict[str, str]
+    prints: tuple[str, ...]
+    run: tuple[str, ...]
+    then: tuple[str, ...]
+    loads: tuple[str, ...]
+
+
+def cases() -> list[Path]:
+    """Every case that must be reported: a file, or the folder of a case of several modules."""
+    found = set()
+    for path in sorted(FIXTURES.rglob("*.py")):
+        case = case_of(path)
+        if not _is_fixed(case) and expected_codes(path.read_bytes().decode("utf-8", "replace")):
+            found.add(case)
+    return sorted(found)
+
+
+def case_of(path: Path) -> Path:
+    """The case that a file under fixtures/ belongs to: fixtures/CODE/CASE, whatever lies below it."""
+    return FIXTURES.joinpath(*path.relative_to(FIXTURES).parts[:2])
+
+
+def _is_fixed(case: Path) -> bool:
+    return case.name.endswith((".fixed", ".fixed.py"))
+
+
+def modules(case: Path) -> list[Path]:
+    """The Python files of a case."""
+    return [case] if case.is_file() else sorted(case.rglob("*.py"))
+
+
+def twin(case: Path) -> Path:
+    """The working program of a case: what `--fix` writes, or else the one repaired by hand."""
+    fixed = case.with_name(f"{case.stem}.fixed{case.suffix}")
+    return fixed if fixed.exists() else case.with_name(f"{case.stem}_repaired{case.suffix}")
+
+
+def expected_codes(text: str) -> list[str]:
+    """The codes of all `# expect:` markers in a text."""
+    return [code.strip() for match in _EXPECT.finditer(text) for code in match[1].split(",")]
+
+
+def read(case: Path) -> Claims | None:
+    """What a case says about itself, None where no module of it says anything."""
+    claims = [found for path in modules(case) if (found := _read_module(path))]
+    if len(claims) > 1:
+        raise ValueError(f"{case}: more than one module claims something")
+    return claims[0] if claims else None
+
+
+def _read_module(path: Path) -> Claims | None:
+    try:
+        docstring = ast.get_docstring(ast.parse(path.read_bytes())) or ""
+    except (SyntaxError, ValueError):
+        return None
+    lines = [match.groups() for line in docstring.splitlines() if (match := _CLAIM.match(line))]
+    if not lines:
+        return None
+    outcomes: dict[str, str] = {}
+    previous = ""
+    for key, value in lines:
+        if key in (*START_METHODS, "always"):
+            previous = outcomes[key] = previous if value == "same" else value
+
+    def command(key: str) -> tuple[str, ...]:
+        return tuple(shlex.split(next((value for k, value in lines if k == key), "")))[1:]
+
+    return Claims(
+        program=path,
+        outcomes=outcomes,
+        prints=tuple(value for key, value in lines if key == "prints"),
+        run=command("run"),
+        then=command("then"),
+        loads=tuple(name for key, value in lines if key == "loads" for name in value.split(", ")),
+    )

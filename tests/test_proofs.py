@@ -1,0 +1,260 @@
+"""The fixtures tell the truth: each reported program fails as it says, and its repaired twin works.
+
+Every case is run with real torch (or plain multiprocessing) under each start method for which it claims something.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import claims
+from claims import FIXTURES, START_METHODS, Claims
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+SLOW = 120.0
+"""Seconds after which a program that must end counts as hanging, on a machine that is busy."""
+HANG = 8.0
+"""Seconds after which a program that must hang is believed to: when it works it takes less than two."""
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPATH": str(HERE / "start_method"),
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "WANDB_MODE": "disabled",
+    "HF_HUB_OFFLINE": "1",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a program did; `code` is None where it had to be killed."""
+
+    code: int | None
+    stdout: str
+    stderr: str
+
+
+def run_cold(arguments: tuple[str, ...], folder: Path, start_method: str, timeout: float, temporary: Path) -> Run:
+    """Run `python ARGUMENTS` in `folder`, with its `src/` on the path."""
+    environment = {
+        **ENVIRONMENT,
+        "PYTHONPATH": os.pathsep.join([ENVIRONMENT["PYTHONPATH"], str(folder / "src")]),
+        "TMPDIR": str(temporary),
+        "DLSAFE_PROOF_START_METHOD": start_method,
+    }
+    stdout, stderr = temporary / "stdout", temporary / "stderr"
+    with stdout.open("w") as out, stderr.open("w") as err:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+        try:
+            code: int | None = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            _kill(process.pid)
+            process.wait()
+    return Run(code, stdout.read_text(), stderr.read_text())
+
+
+class Warm:
+    """An interpreter that has loaded torch already (see warm_interpreter.py)."""
+
+    def __init__(self) -> None:
+        # Unbuffered, so that `select` sees every line that has not been read.
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "warm_interpreter.py")],
+            env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+
+    def run(self, program: Path, start_method: str, timeout: float, temporary: Path) -> Run:
+        """Run `python PROGRAM` in the folder of the program."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        stdout, stderr = temporary / "stdout", temporary / "stderr"
+        stdout.touch()
+        stderr.touch()
+        request = {
+            "program": str(program),
+            "folder": str(program.parent),
+            "start_method": start_method,
+            "environment": {"TMPDIR": str(temporary), "DLSAFE_PROOF_START_METHOD": start_method},
+            "stdout": str(stdout),
+            "stderr": str(stderr),
+        }
+        self.process.stdin.write(json.dumps(request).encode() + b"\n")
+        pid = int(self.process.stdout.readline())
+        ended, _, _ = select.select([self.process.stdout], [], [], timeout)
+        _kill(pid)
+        code = int(self.process.stdout.readline())
+        return Run(code if ended else None, stdout.read_text(), stderr.read_text())
+
+    def close(self) -> None:
+        """End it."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def _kill(group: int) -> None:
+    """End what a program left behind."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """One warm interpreter for all programs."""
+    interpreter = Warm()
+    yield interpreter
+    interpreter.close()
+
+
+def run(case: Path, found: Claims, start_method: str, timeout: float, warm: Warm, temporary: Path) -> Run:
+    """Run the program of a case as its claims say."""
+    if not found.run and re.search(r"(import|from) torch", "".join(path.read_text() for path in claims.modules(case))):
+        return warm.run(found.program, start_method, timeout, temporary)
+    folder = case if case.is_dir() else case.parent
+    return run_cold(found.run or (str(found.program),), folder, start_method, timeout, temporary)
+
+
+def _stands_in(text: str, stderr: str) -> bool:
+    return re.search(".*".join(re.escape(part) for part in text.split("...")), stderr) is not None
+
+
+def check(outcome: str, prints: tuple[str, ...], seen: Run) -> None:
+    """Fail unless a run was the outcome that was claimed."""
+    right = tuple(seen.stdout.splitlines()) == prints
+    kind, _, text = outcome.partition(": ")
+    match kind:
+        case "works":
+            happened = seen.code == 0 and right and "Traceback" not in seen.stderr
+        case "wrong data":
+            happened = seen.code == 0 and not right and "Traceback" not in seen.stderr
+        case "hangs":
+            happened = seen.code is None and _stands_in(text, seen.stderr)
+        case "child dies":
+            happened = seen.code == 0 and not right and _stands_in(text, seen.stderr)
+        case "warns":
+            happened = seen.code == 0 and right and _stands_in(text, seen.stderr)
+        case _:
+            happened = seen.code not in (0, None) and _stands_in(outcome, seen.stderr)
+    if not happened:
+        pytest.fail(f"claimed: {outcome}\nexit {seen.code}\n{seen.stdout}\n{seen.stderr[-4000:]}", pytrace=False)
+
+
+def _name(case: Path) -> str:
+    return case.relative_to(FIXTURES).as_posix()
+
+
+CASES = [(case, found) for case in claims.cases() if (found := claims.read(case))]
+FAILING = [
+    pytest.param(case, found, method, outcome, id=f"{_name(case)}-{method}")
+    for case, found in CASES
+    for method, outcome in found.outcomes.items()
+    if method in START_METHODS
+]
+REPAIRED = [
+    pytest.param(case, found, method, id=f"{_name(claims.twin(case))}-{method}")
+    for case, found in CASES
+    for method in START_METHODS
+    if set(found.outcomes) & set(START_METHODS)
+]
+
+
+@pytest.mark.parametrize(("case", "found", "method", "outcome"), FAILING)
+def test_the_case_fails_as_it_says(
+    case: Path, found: Claims, method: str, outcome: str, warm: Warm, tmp_path: Path
+) -> None:
+    """And works under the start methods that it says it works under."""
+    timeout = HANG if outcome.startswith("hangs") else SLOW
+    check(outcome, found.prints, run(case, found, method, timeout, warm, tmp_path))
+
+
+def claims_of_twin(case: Path, found: Claims) -> tuple[Path, Claims]:
+    """The working program of a case, and how to run it; it must print what the case should have printed."""
+    repaired = claims.twin(case)
+    assert repaired.exists(), f"{case} has neither a .fixed nor a _repaired twin"
+    own = claims.read(repaired) or found
+    relative = own.program.relative_to(repaired if own is not found else case)
+    return repaired, dataclasses.replace(
+        found,
+        program=repaired / relative,
+        run=_renamed(own.run or found.run, case, repaired),
+        then=_renamed(own.then or found.then, case, repaired),
+    )
+
+
+def _renamed(arguments: tuple[str, ...], case: Path, repaired: Path) -> tuple[str, ...]:
+    """A fixed twin is a copy: what its docstring says about running it names the case."""
+    return tuple(repaired.name if argument == case.name else argument for argument in arguments)
+
+
+@pytest.mark.parametrize(("case", "found", "method"), REPAIRED)
+def test_the_repaired_program_works(case: Path, found: Claims, method: str, warm: Warm, tmp_path: Path) -> None:
+    """Under every start method, and prints what the case should have printed."""
+    repaired, twin = claims_of_twin(case, found)
+    check("works", twin.prints, run(repaired, twin, method, SLOW, warm, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("case", "found"), [pytest.param(*pair, id=_name(pair[0])) for pair in CASES if "always" in pair[1].outcomes]
+)
+def test_the_package_warns_until_repaired(case: Path, found: Claims, warm: Warm, tmp_path: Path) -> None:
+    """`python -m` warns, and fails where warnings are errors; the repaired package does neither."""
+    outcome = found.outcomes["always"]
+    assert outcome.startswith("warns: ")
+    repaired, twin = claims_of_twin(case, found)
+    strict = ("-W", "error::RuntimeWarning")
+    for program, how, expected, strictly_expected in (
+        (case, found, outcome, outcome.removeprefix("warns: ")),
+        (repaired, twin, "works", "works"),
+    ):
+        check(expected, how.prints, run(program, how, "fork", SLOW, warm, tmp_path))
+        how_strictly = dataclasses.replace(how, run=(*strict, *how.run))
+        check(strictly_expected, how.prints, run(program, how_strictly, "fork", SLOW, warm, tmp_path))
+        if expected == "works":
+            assert "Warning" not in (tmp_path / "stderr").read_text()
+
+
+@pytest.mark.parametrize(("case", "found"), [pytest.param(*pair, id=_name(pair[0])) for pair in CASES if pair[1].loads])
+def test_the_program_starts_light_once_repaired(case: Path, found: Claims, warm: Warm, tmp_path: Path) -> None:
+    """What `run` loads before, it does not load after; the program's work is done before and after."""
+    repaired, twin = claims_of_twin(case, found)
+    for program, how, loaded in ((case, found, set(found.loads)), (repaired, twin, set())):
+        timed = dataclasses.replace(how, run=("-X", "importtime", *how.run))
+        seen = run(program, timed, "fork", SLOW, warm, tmp_path)
+        assert seen.code == 0, seen.stderr[-4000:]
+        modules = {
+            line.rpartition("|")[2].strip() for line in seen.stderr.splitlines() if line.startswith("import time:")
+        }
+        assert modules & set(found.loads) == loaded
+        working = dataclasses.replace(how, run=how.then)
+        check("works", found.prints, run(program, working, "fork", SLOW, warm, tmp_path))

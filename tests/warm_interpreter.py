@@ -1,0 +1,53 @@
+"""An interpreter that has loaded torch already; a fork of it becomes `python PROGRAM` for every line that it reads.
+
+Loading torch takes two seconds and the proofs run two hundred programs. What the programs start themselves (spawned
+workers, fork servers) are ordinary fresh interpreters.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+import multiprocessing.process
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import sitecustomize  # the one in start_method/
+import torch.utils.data  # noqa: F401  what this process is for
+
+
+def serve() -> str:
+    """Answer each request with the process id, then the exit status; in the forked child return the program to run."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            for descriptor, path in enumerate((os.devnull, request["stdout"], request["stderr"])):
+                opened = os.open(path, os.O_RDWR)
+                os.dup2(opened, descriptor)
+                os.close(opened)
+            os.chdir(request["folder"])
+            multiprocessing.process.ORIGINAL_DIR = request["folder"]  # type: ignore[attr-defined]
+            os.environ.update(request["environment"])
+            sitecustomize.use_start_method(request["start_method"])
+            program: str = request["program"]
+            sys.argv[:] = [program]
+            sys.path[0] = str(Path(program).parent)
+            return program
+        _answer(pid)
+        _answer(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    sys.exit(0)
+
+
+def _answer(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
+
+
+program = serve()
+main = sys.modules["__main__"] = ModuleType("__main__")
+main.__dict__.update(__file__=program, __builtins__=builtins, __spec__=None)
+exec(compile(Path(program).read_bytes(), program, "exec"), main.__dict__)
