@@ -46,12 +46,14 @@ class Fix:
         applicability: ``safe`` fixes are applied by ``--fix``, the others by ``--unsafe-fixes`` only.
         defines: module-level names that the fix introduces; two fixes that introduce the same name are never
             applied in the same round.
+        may_unbind: module-level names that the fix removes on purpose.
     """
 
     title: str
     edits: tuple[Edit, ...]
     applicability: Applicability
     defines: tuple[str, ...] = ()
+    may_unbind: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,109 @@
+"""The libraries we know: what opens a handle, what starts workers, what loads slowly, which bases make a Dataset.
+
+Tables only, keyed by qualified names; they see names, never nodes. Each table's module says where its facts come from.
+"""
+
+from __future__ import annotations
+
+import builtins
+
+BUILTINS = frozenset(dir(builtins))
+
+# Modules through which the same object can be reached, and the name under which the tables know it.
+_PREFIXES = (
+    ("torch.utils.data.dataloader.", "torch.utils.data."),
+    ("torch.utils.data.dataset.", "torch.utils.data."),
+    ("torch.utils.data.sampler.", "torch.utils.data."),
+    ("torch.multiprocessing.spawn.", "torch.multiprocessing."),
+    ("multiprocessing.context.", "multiprocessing."),
+    ("multiprocessing.process.", "multiprocessing."),
+    ("multiprocess.", "multiprocessing."),
+    ("concurrent.futures.process.", "concurrent.futures."),
+    ("concurrent.futures.thread.", "concurrent.futures."),
+    ("pytorch_lightning.", "lightning.pytorch."),
+    ("torch_geometric.loader.dataloader.", "torch_geometric.loader."),
+    ("torch_geometric.data.dataset.", "torch_geometric.data."),
+    ("torchvision.transforms.transforms.", "torchvision.transforms."),
+    ("h5py._hl.files.", "h5py."),
+)
+_EXACT = {
+    "multiprocessing.pool.Pool": "multiprocessing.Pool",
+    "io.open": "open",
+    "builtins.open": "open",
+    "torch_geometric.data.DataLoader": "torch_geometric.loader.DataLoader",
+}
+# What torch.multiprocessing re-exports from multiprocessing.
+_TORCH_MULTIPROCESSING = frozenset(
+    {
+        "Process",
+        "Pool",
+        "Queue",
+        "SimpleQueue",
+        "JoinableQueue",
+        "Manager",
+        "Event",
+        "Lock",
+        "Value",
+        "Array",
+        "Pipe",
+        "Barrier",
+        "Semaphore",
+        "cpu_count",
+        "current_process",
+        "freeze_support",
+        "get_context",
+        "get_start_method",
+        "set_start_method",
+        "active_children",
+        "parent_process",
+    }
+)
+
+
+def canonical(name: str) -> str:
+    """Return the one name under which the tables know an object that can be reached by several.
+
+    ``torch.utils.data.dataloader.DataLoader`` becomes ``torch.utils.data.DataLoader``, ``torch.multiprocessing.Pool``
+    becomes ``multiprocessing.Pool``.
+    """
+    if name in _EXACT:
+        return _EXACT[name]
+    if name.startswith("torch.multiprocessing."):
+        rest = name.removeprefix("torch.multiprocessing.")
+        if rest in _TORCH_MULTIPROCESSING:
+            return f"multiprocessing.{rest}"
+        if rest == "pool.Pool":
+            return "multiprocessing.Pool"
+    for prefix, replacement in _PREFIXES:
+        if name.startswith(prefix):
+            return replacement + name.removeprefix(prefix)
+    return name
+
+
+TEST_RUNNERS = frozenset(
+    {
+        "unittest.main",
+        "doctest.testmod",
+        "doctest.testfile",
+        "pytest.main",
+        "nose.main",
+        "nose.run",
+        "nose.runmodule",
+        "torch.testing._internal.common_utils.run_tests",
+        "absl.testing.absltest.main",
+        "tensorflow.test.main",
+        "numpy.testing.run_module_suite",
+        "unittest.TextTestRunner",
+        "unittest.TestSuite",
+        "unittest.defaultTestLoader.loadTestsFromTestCase",
+    }
+)
+"""What the guard of a test file calls; a file whose guard calls nothing else is no program."""
+
+
+def is_known(name: str) -> bool:
+    """Whether a star import of a library is known to bring this name ("torch.utils.data.DataLoader")."""
+    from dlsafe_lint.apis import datasets, workers
+
+    name = canonical(name)
+    return name in workers.LOADERS or name in workers.HANDOVERS or datasets.is_dataset(name)

@@ -1,0 +1,65 @@
+"""Which library classes are Datasets and which library classes keep the transforms that they are given.
+
+Sources: the class hierarchies of torch 2.13, torchvision 0.2x, torchaudio, torch_geometric 2.x, torchdata, webdataset.
+"""
+
+from __future__ import annotations
+
+TORCH_DATASETS = frozenset(
+    f"torch.utils.data.{name}"
+    for name in (
+        "Dataset",
+        "IterableDataset",
+        "TensorDataset",
+        "ConcatDataset",
+        "ChainDataset",
+        "StackDataset",
+        "Subset",
+        "IterDataPipe",
+        "MapDataPipe",
+        "DFIterDataPipe",
+    )
+)
+"""The Datasets of torch itself."""
+
+WRAPPERS = frozenset(
+    {
+        "torch.utils.data.ConcatDataset",
+        "torch.utils.data.ChainDataset",
+        "torch.utils.data.StackDataset",
+        "torch.utils.data.Subset",
+        "torch.utils.data.random_split",
+    }
+)
+"""Datasets made of other Datasets, all of which reach the workers."""
+
+DATASETS = (
+    TORCH_DATASETS
+    | frozenset(
+        f"torch_geometric.data.{name}" for name in ("Dataset", "InMemoryDataset", "OnDiskDataset")
+    )
+    | frozenset({"torchvision.datasets.VisionDataset", "torchvision.datasets.vision.VisionDataset"})
+    | frozenset({"torchdata.datapipes.iter.IterDataPipe", "torchdata.datapipes.map.MapDataPipe"})
+    | frozenset({"monai.data.Dataset", "monai.data.CacheDataset", "monai.data.PersistentDataset"})
+    | frozenset({"fairseq.data.FairseqDataset", "mmcv.datasets.BaseDataset", "mmengine.dataset.BaseDataset"})
+)
+"""Library classes whose subclasses are Datasets."""
+
+_MODULES_OF_DATASETS = ("torchvision.datasets.", "torchaudio.datasets.", "torch_geometric.datasets.", "torchtext.datasets.")
+_NOT_DATASETS = frozenset({"utils", "wrap_dataset_for_transforms_v2"})
+
+TRANSFORM_ARGUMENTS = frozenset(
+    {"transform", "target_transform", "transforms", "loader", "pre_transform", "joint_transform", "audio_transform"}
+)
+"""Arguments that a library's Dataset keeps on itself (torchvision.datasets.VisionDataset and its like)."""
+
+
+def is_dataset(name: str) -> bool:
+    """Whether the library name is a Dataset class ("torchvision.datasets.MNIST")."""
+    if name in DATASETS:
+        return True
+    for module in _MODULES_OF_DATASETS:
+        if name.startswith(module):
+            rest = name.removeprefix(module)
+            return rest not in _NOT_DATASETS and rest.rpartition(".")[2][:1].isupper()
+    return False

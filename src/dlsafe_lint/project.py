@@ -1,0 +1,1053 @@
+"""What follows from the facts of all modules together: which file an import means, what a name stands for, who calls what.
+
+Every answer is drawn from facts alone; no module of the project is ever imported. Where a name can't be followed the
+answer is unknown, never a guess.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from posixpath import commonprefix
+from typing import TYPE_CHECKING, NamedTuple
+
+from dlsafe_lint import apis
+from dlsafe_lint.facts import (
+    Attribute,
+    Binding,
+    Call,
+    Choice,
+    Collection,
+    Compared,
+    Comprehension,
+    Derived,
+    Expr,
+    Import,
+    Lambda,
+    Literal,
+    ModuleFacts,
+    Name,
+    Opaque,
+    Scope,
+    Store,
+    Subscript,
+    dotted,
+)
+from dlsafe_lint.finding import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+MAX_DEPTH = 12
+MAX_STEPS = 3000
+
+
+class Site(NamedTuple):
+    """A function or class of the project: the scope ``scope`` of the module at ``path``."""
+
+    path: str
+    scope: int
+
+
+class Frame(NamedTuple):
+    """The arguments of one call, for evaluating the body of the function that was called.
+
+    ``args`` maps parameter names to what was passed; a parameter that is not in it has its default.
+    ``complete`` is False where ``*args`` or ``**kwargs`` at the call may pass more. ``receiver`` is what ``self`` is.
+    """
+
+    scope: int
+    path: str
+    args: Mapping[str, tuple[Expr, Where]]
+    complete: bool = True
+    receiver: Value | None = None
+    depth: int = 0
+
+
+class Where(NamedTuple):
+    """A place in the code at which an expression is evaluated."""
+
+    facts: ModuleFacts
+    scope: int
+    statement: int
+    frame: Frame | None = None
+
+
+class Value(NamedTuple):
+    """One thing that an expression may stand for.
+
+    ``kind``: "function", "class" (``site``), "lambda" (``expr``), "module" (``name`` is its path), "external" (a name of
+    a library, ``name``), "instance" (of the project class ``site``, made by the call ``expr``), "made" (result of calling
+    the library name ``name`` by ``expr``), "part" (attribute or item ``name`` of the value ``of``), "literal",
+    "collection", "comprehension" (``expr``), "missing" (a parameter that has no default and is not passed) or "unknown"
+    (named "argument" where it is whatever callers outside the project pass).
+    ``where`` is where ``expr`` stands; ``via`` are the hops that lead to it.
+    """
+
+    kind: str
+    name: str = ""
+    site: Site | None = None
+    expr: Expr | None = None
+    where: Where | None = None
+    of: Value | None = None
+    via: tuple[Place, ...] = ()
+
+
+UNKNOWN = Value("unknown")
+
+
+class Base(NamedTuple):
+    """A class on the way up from a class: a project class or a library's name, with the hops that lead there."""
+
+    site: Site | None
+    name: str
+    via: tuple[Place, ...]
+
+
+class Target(NamedTuple):
+    """A module that an import statement loads: a project file or a library's module."""
+
+    path: str | None
+    name: str
+
+
+@dataclass(slots=True)
+class Project:
+    """All modules and the answers that follow from them. Made by `build`.
+
+    Attributes:
+        root: absolute path of the project's folder.
+        modules: facts by path.
+        entry_points: "module:function" or "module" as declared in packaging metadata and settings.
+        dataset_classes, data_loaders: qualified names that the settings add.
+        handles: qualified names of openers that the settings add.
+    """
+
+    root: str
+    modules: dict[str, ModuleFacts]
+    source_roots: tuple[str, ...] = ()
+    entry_points: tuple[str, ...] = ()
+    dataset_classes: frozenset[str] = frozenset()
+    data_loaders: frozenset[str] = frozenset()
+    handles: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
+    packages: dict[str, list[str]] = field(default_factory=dict)
+    answers: dict[object, object] = field(default_factory=dict)
+    calls_by_name: dict[str, list[tuple[ModuleFacts, Call]]] = field(default_factory=dict)
+    renamed: dict[str, set[str]] = field(default_factory=dict)
+    steps: int = 0
+
+    # --- modules ---
+
+    def find(self, importer: ModuleFacts, dotted_name: str, level: int = 0) -> str | None:
+        """Return the file that the module name means in an import of ``importer``; None if it is not the project's.
+
+        A folder without ``__init__.py`` (a namespace package) is no file: None.
+        """
+        key = ("find", importer.path, dotted_name, level)
+        if key not in self.answers:
+            self.answers[key] = self._find(importer, dotted_name, level)
+        found = self.answers[key]
+        return found if isinstance(found, str) else None
+
+    def _find(self, importer: ModuleFacts, dotted_name: str, level: int) -> str | None:
+        parts = dotted_name.split(".") if dotted_name else []
+        folder = importer.path.rpartition("/")[0]
+        if level:
+            for _ in range(level - 1):
+                folder = folder.rpartition("/")[0]
+            return self._file(folder, parts)
+        if not parts or (parts[0] in sys.stdlib_module_names and parts[0] != "test"):
+            return None
+        for root in self._roots(importer):
+            base = f"{root}/{parts[0]}"
+            if f"{base}/__init__.py" in self.modules or f"{base}.py" in self.modules:
+                return self._file(root, parts)
+            if base in self.folders and len(parts) > 1:
+                found = self._file(root, parts)
+                if found:
+                    return found
+        tops = self.packages.get(parts[0], [])
+        if tops:
+            nearest = max(tops, key=lambda top: len(commonprefix([top, importer.path])))
+            return self._file(nearest.rpartition("/")[0], parts)
+        return None
+
+    def _file(self, folder: str, parts: Sequence[str]) -> str | None:
+        base = "/".join([folder, *parts])
+        for candidate in (f"{base}/__init__.py", f"{base}.py"):
+            if candidate in self.modules:
+                return candidate
+        return None
+
+    def _roots(self, importer: ModuleFacts) -> list[str]:
+        """Return the folders in which an absolute import is looked up, the likeliest first."""
+        key = ("roots", importer.path.rpartition("/")[0])
+        known = self.answers.get(key)
+        if isinstance(known, list):
+            return known
+        own = importer.path.rpartition("/")[0]
+        inside: list[str] = []
+        top = own
+        while f"{top}/__init__.py" in self.modules and len(top) > len(self.root):
+            inside.append(top)
+            top = top.rpartition("/")[0]
+        roots = []
+        while len(top) >= len(self.root) and top:
+            roots.append(top)
+            top = top.rpartition("/")[0]
+        roots += [*self.source_roots, f"{self.root}/src", f"{self.root}/lib", *inside]
+        made = list(dict.fromkeys(roots))
+        self.answers[key] = made
+        return made
+
+    def targets(self, facts: ModuleFacts, statement: Import) -> list[Target]:
+        """Return the modules that an import statement loads, in Python's order, parent packages first.
+
+        Args:
+            facts: the module in which the statement stands.
+            statement: one of its imports.
+
+        Returns:
+            Project files and library modules ("torch.utils.data"); a project module's own imports are not followed.
+        """
+        found: list[Target] = []
+
+        def add(name: str, level: int) -> str | None:
+            parts = name.split(".") if name else []
+            path = None
+            counts = range(1, len(parts) + 1) if parts else (0,)
+            external = False
+            for count in counts:
+                prefix = ".".join(parts[:count])
+                path = self.find(facts, prefix, level)
+                if path:
+                    found.append(Target(path, self.modules[path].name))
+                elif level == 0 and count == 1 and not self._is_folder(facts, prefix):
+                    external = True
+                    break
+            if external:
+                found.append(Target(None, name))
+            return path
+
+        if not statement.is_from:
+            for each in statement.names:
+                add(each.name, 0)
+        else:
+            module = statement.module or ""
+            path = add(module, statement.level)
+            for each in statement.names:
+                if each.name == "*":
+                    continue
+                if path and self._binds(self.modules[path], each.name):
+                    continue
+                inner = self.find(facts, f"{module}.{each.name}" if module else each.name, statement.level)
+                if inner:
+                    found.append(Target(inner, self.modules[inner].name))
+        return list(dict.fromkeys(found))
+
+    def _is_folder(self, importer: ModuleFacts, name: str) -> bool:
+        return any(f"{root}/{name}" in self.folders for root in self._roots(importer))
+
+    def _binds(self, facts: ModuleFacts, name: str) -> bool:
+        """Whether the module itself binds the name before anybody asks (an import of its own submodule included)."""
+        return name in facts.scopes[0].bindings and not all(
+            binding.how in ("annotation", "del") for binding in facts.scopes[0].bindings[name]
+        )
+
+    # --- names ---
+
+    def member(self, path: str, name: str, depth: int = 0) -> list[Value]:
+        """Return what the attribute ``name`` of the project module at ``path`` stands for, re-exports followed."""
+        facts = self.modules[path]
+        if name in facts.scopes[0].bindings:
+            return self._bound(Where(facts, 0, len(facts.statements)), name, 0, depth)
+        for statement in facts.imports:
+            if statement.scope == 0 and any(each.name == "*" for each in statement.names):
+                inner = self.find(facts, statement.module or "", statement.level)
+                if inner and inner != path and depth < MAX_DEPTH:
+                    if self._binds(self.modules[inner], name) or self._has_star(self.modules[inner]):
+                        values = self.member(inner, name, depth + 1)
+                        if values and values[0].kind != "unknown":
+                            return values
+                elif statement.module and not inner and apis.is_known(f"{statement.module}.{name}"):
+                    return [Value("external", f"{statement.module}.{name}")]
+        if facts.is_package:
+            inner = self._file(path.rpartition("/")[0], [name])
+            if inner:
+                return [Value("module", inner)]
+        return [UNKNOWN]
+
+    def _has_star(self, facts: ModuleFacts) -> bool:
+        return any(each.name == "*" for statement in facts.imports for each in statement.names)
+
+    def imported(self, facts: ModuleFacts, statement: Import, bound: str, depth: int = 0) -> list[Value]:
+        """Return what the name that an import statement binds stands for."""
+        for each in statement.names:
+            if statement.is_from:
+                if (each.asname or each.name) != bound:
+                    continue
+                module = statement.module or ""
+                path = self.find(facts, module, statement.level)
+                if path:
+                    if self._binds(self.modules[path], each.name) and path != facts.path:
+                        return self.member(path, each.name, depth + 1)
+                    inner = self.find(facts, f"{module}.{each.name}" if module else each.name, statement.level)
+                    if inner:
+                        return [Value("module", inner)]
+                    return self.member(path, each.name, depth + 1) if path != facts.path else [UNKNOWN]
+                inner = self.find(facts, f"{module}.{each.name}" if module else each.name, statement.level)
+                if inner:
+                    return [Value("module", inner)]
+                if statement.level:
+                    return [UNKNOWN]
+                return [Value("external", apis.canonical(f"{module}.{each.name}"))]
+            if each.asname == bound:
+                path = self.find(facts, each.name)
+                return [Value("module", path)] if path else [Value("external", each.name)]
+            if each.asname is None and each.name.partition(".")[0] == bound:
+                path = self.find(facts, bound)
+                if path:
+                    return [Value("module", path)]
+                if self.find(facts, each.name):
+                    return [Value("external", bound)]  # a namespace package: its attributes are looked up by name
+                return [Value("external", bound)]
+        return [UNKNOWN]
+
+    def _bound(self, where: Where, name: str, scope: int, depth: int) -> list[Value]:
+        """Return what ``name``, bound in ``scope`` of the module, stands for at ``where``."""
+        facts = where.facts
+        found: list[Value] = []
+        for binding in reaching(facts, scope, name, where):
+            found.extend(self._binding(facts, scope, name, binding, where, depth))
+        return found or [UNKNOWN]
+
+    def _binding(
+        self, facts: ModuleFacts, scope: int, name: str, binding: Binding, where: Where, depth: int
+    ) -> list[Value]:
+        match binding.how:
+            case "import":
+                return self.imported(facts, facts.imports[binding.target], name, depth)
+            case "def":
+                return [Value("function", name, Site(facts.path, binding.target))]
+            case "class":
+                return [Value("class", name, Site(facts.path, binding.target))]
+            case "assign" | "walrus" | "augmented" | "for" | "with":
+                frame = where.frame if self._frame_fits(where.frame, facts, scope) else None
+                at = Where(facts, scope, binding.statement, frame)
+                values = self.values(binding.value, at, depth + 1)
+                line = facts.statements[binding.statement].line
+                if facts.function_of(where.scope) != facts.function_of(scope) or where.statement == len(
+                    facts.statements
+                ):
+                    hop = Place(facts.path, line, f"`{name}` is bound here")
+                    values = [value._replace(via=(*value.via, hop)) for value in values]
+                added = self.added(name, at)
+                if added and any(value.kind == "collection" for value in values):
+                    values = [*values, Value("collection", expr=Collection("list", tuple(added)), where=at)]
+                return values
+            case "param":
+                return self._param(facts, scope, name, where.frame, depth)
+        return [UNKNOWN]
+
+    def _frame_fits(self, frame: Frame | None, facts: ModuleFacts, scope: int) -> bool:
+        return frame is not None and frame.path == facts.path and frame.scope == facts.function_of(scope)
+
+    def added(self, base: str, where: Where) -> list[Expr]:
+        """Return what is put into the collection named ``base`` (``x.append(e)``, ``x.extend(e)``, ``x[k] = e``).
+
+        Args:
+            base: dotted name as written ("transforms", "self.files").
+            where: only the scope counts: additions in the same function.
+        """
+        facts = where.facts
+        key = ("added", facts.path)
+        table = self.answers.get(key)
+        if not isinstance(table, dict):
+            table = defaultdict(list)
+            for call in facts.calls:
+                if isinstance(call.func, Attribute) and call.func.attr in ("append", "extend", "insert", "add"):
+                    owner = dotted(call.func.value)
+                    if owner and call.args:
+                        item = call.args[-1]
+                        item = Derived("starred", item) if call.func.attr == "extend" else item
+                        table[(owner, facts.function_of(call.scope))].append(item)
+            for store in facts.stores:
+                owner = dotted(store.base)
+                if owner and store.key is not None and store.value is not None:
+                    table[(owner, facts.function_of(store.scope))].append(store.value)
+            self.answers[key] = table
+        return list(table.get((base, facts.function_of(where.scope)), ()))
+
+    def _param(self, facts: ModuleFacts, scope: int, name: str, frame: Frame | None, depth: int) -> list[Value]:
+        owner = facts.scopes[scope]
+        param = next((each for each in owner.params if each.name == name), None)
+        if param is None:
+            return [UNKNOWN]
+        receiver = self.receiver(facts, owner)
+        if receiver is not None and owner.params and owner.params[0].name == name:
+            if frame is not None and self._frame_fits(frame, facts, scope) and frame.receiver is not None:
+                return [frame.receiver]
+            return [receiver]
+        default = (
+            self.values(param.default, Where(facts, owner.parent, owner.statement), depth + 1)
+            if param.default is not None
+            else [Value("missing", name)]
+        )
+        if param.kind in ("*", "**"):
+            if frame is not None and self._frame_fits(frame, facts, scope) and name in frame.args:
+                passed = frame.args[name]
+                return self.values(passed[0], passed[1], depth + 1)
+            return [UNKNOWN]
+        if frame is not None and self._frame_fits(frame, facts, scope):
+            if name in frame.args:
+                expr, at = frame.args[name]
+                return self.values(expr, at, depth + 1)
+            return default if frame.complete else [*default, UNKNOWN]
+        if owner.kind == "lambda" or depth >= MAX_DEPTH:
+            return [UNKNOWN]
+        found: list[Value] = []
+        site = Site(facts.path, scope)
+        for caller, call in self.callers(site):
+            bound = self.bind(site, caller, call)
+            if bound is None:
+                found.append(UNKNOWN)
+            elif name in bound.args:
+                expr, at = bound.args[name]
+                hop = Place(caller.path, call.line, f"passed as `{name}` to `{owner.name}`")
+                found.extend(value._replace(via=(*value.via, hop)) for value in self.values(expr, at, depth + 1))
+            else:
+                found.extend(default if bound.complete else [*default, UNKNOWN])
+        return found or [*default, Value("unknown", "argument")]
+
+    def receiver(self, facts: ModuleFacts, function: Scope) -> Value | None:
+        """Return what the first parameter of a method is (an instance or, in a class method, the class)."""
+        if function.kind != "function" or function.parent < 0 or facts.scopes[function.parent].kind != "class":
+            return None
+        site = Site(facts.path, function.parent)
+        names = {dotted(decorator) for decorator in function.decorators}
+        if "staticmethod" in names:
+            return None
+        if "classmethod" in names or function.name in ("__new__", "__init_subclass__", "__class_getitem__"):
+            return Value("class", facts.scopes[function.parent].name, site)
+        return Value("instance", facts.scopes[function.parent].name, site)
+
+    # --- values ---
+
+    def values(self, expr: Expr, where: Where, depth: int = 0) -> list[Value]:
+        """Return what the expression may stand for at ``where``: every possibility that the code shows.
+
+        "unknown" among the values means that there may be others.
+        """
+        if depth == 0:
+            self.steps = 0
+        self.steps += 1
+        if depth > MAX_DEPTH or self.steps > MAX_STEPS:
+            return [UNKNOWN]
+        if where.frame is not None or not isinstance(expr, (Name, Attribute, Call, Subscript)):
+            return self._values(expr, where, depth)
+        key = ("values", where.facts.path, id(expr))
+        known = self.answers.get(key)
+        if isinstance(known, list):
+            return known
+        before = self.steps
+        self.answers[key] = [UNKNOWN]  # a value that depends on itself
+        made = self._values(expr, where, depth)
+        del self.answers[key]
+        if depth == 0 and before <= MAX_STEPS:
+            self.answers[key] = made
+        return made
+
+    def _values(self, expr: Expr, where: Where, depth: int) -> list[Value]:
+        facts = where.facts
+        match expr:
+            case Name(name):
+                scope = facts.resolve(name, where.scope)
+                if scope < 0:
+                    return self._unbound(facts, name, depth)
+                return self._bound(where, name, scope, depth)
+            case Literal():
+                return [Value("literal", expr=expr, where=where)]
+            case Lambda():
+                return [Value("lambda", expr=expr, where=where)]
+            case Attribute(inner, attr):
+                return self._flat(
+                    self.attribute(value, attr, depth + 1) for value in self.values(inner, where, depth + 1)
+                )
+            case Call():
+                return self.result(expr, where, depth)
+            case Choice(how, options):
+                found = self._flat(self.values(option, where, depth + 1) for option in options)
+                if how == "or":
+                    found = [value for value in found if not _is_none(value)] or found
+                return found
+            case Collection() | Comprehension():
+                return [Value(_kind(expr), expr=expr, where=where)]
+            case Subscript(inner, key):
+                return self._flat(self.item(value, key, depth + 1) for value in self.values(inner, where, depth + 1))
+            case Derived("each", inner):
+                return self._flat(self.elements(value, depth + 1) for value in self.values(inner, where, depth + 1))
+            case Derived("entered" | "awaited", inner):
+                return self.values(inner, where, depth + 1)
+            case Compared("Add", left, right):
+                sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]
+                collections = [value for value in sides if value.kind in ("collection", "comprehension")]
+                return collections or [UNKNOWN]
+        return [UNKNOWN]
+
+    def _flat(self, groups: Iterable[list[Value]]) -> list[Value]:
+        return [value for group in groups for value in group] or [UNKNOWN]
+
+    def _unbound(self, facts: ModuleFacts, name: str, depth: int) -> list[Value]:
+        if self._has_star(facts):
+            values = self.member(facts.path, name, depth + 1)
+            if values[0].kind != "unknown":
+                return values
+        return [Value("external", name)] if name in apis.BUILTINS else [UNKNOWN]
+
+    def attribute(self, value: Value, attr: str, depth: int = 0) -> list[Value]:
+        """Return what ``value.attr`` stands for."""
+        match value.kind:
+            case "external":
+                return [Value("external", apis.canonical(f"{value.name}.{attr}"), via=value.via)]
+            case "module":
+                return self.member(value.name, attr, depth)
+            case "class" if value.site:
+                return self.class_attribute(value.site, attr, depth) or [UNKNOWN]
+            case "instance" if value.site:
+                return self.instance_attribute(value, attr, depth)
+            case "made" if value.name == "super" and value.where:
+                return self._above(value.where, attr)
+            case "made" | "part":
+                return [Value("part", attr, of=value, where=value.where, expr=value.expr, via=value.via)]
+        return [UNKNOWN]
+
+    def _above(self, where: Where, attr: str) -> list[Value]:
+        """Return what ``super().attr`` stands for: a method of a project class above the one that ``where`` is in."""
+        facts = where.facts
+        scope = facts.scopes[where.scope]
+        while scope.parent >= 0 and facts.scopes[scope.parent].kind != "class":
+            scope = facts.scopes[scope.parent]
+        if scope.parent < 0:
+            return [UNKNOWN]
+        own = Site(facts.path, scope.parent)
+        for base in self.ancestors(own)[1:]:
+            if base.site is None:
+                return [Value("external", f"{base.name}.{attr}")]
+            above = self.modules[base.site.path]
+            for binding in reversed(above.scopes[base.site.scope].bindings.get(attr, [])):
+                if binding.how == "def":
+                    receiver = self.receiver(facts, scope)
+                    return [Value("function", attr, Site(base.site.path, binding.target), of=receiver)]
+        return [UNKNOWN]
+
+    def class_attribute(self, site: Site, attr: str, depth: int = 0) -> list[Value]:
+        """Return what a class attribute stands for (methods and nested classes included), looking up the bases."""
+        for base in self.ancestors(site):
+            if base.site is None:
+                continue
+            facts = self.modules[base.site.path]
+            if attr in facts.scopes[base.site.scope].bindings:
+                return self._bound(Where(facts, base.site.scope, len(facts.statements)), attr, base.site.scope, depth)
+        return []
+
+    def instance_attribute(self, value: Value, attr: str, depth: int = 0) -> list[Value]:
+        """Return what an attribute of an instance of a project class stands for: what any method stores, else the class."""
+        if value.site is None:
+            return [UNKNOWN]
+        found: list[Value] = []
+        for facts, store in self.stores(value.site, attr):
+            if store.value is None:
+                continue
+            found.extend(self.values(store.value, self._store_place(facts, store, value, depth), depth + 1))
+            added = self.added(f"{dotted(store.base)}.{attr}", Where(facts, store.scope, store.statement))
+            if added:
+                at = Where(facts, store.scope, store.statement)
+                found.append(Value("collection", expr=Collection("list", tuple(added)), where=at))
+        inherited = self.class_attribute(value.site, attr, depth)
+        if inherited and (not found or inherited[0].kind == "function"):
+            if any(v.kind == "function" and v.site and self._is_property(v.site) for v in inherited):
+                inherited = self._flat(self._returned(v.site, None, depth + 1) for v in inherited if v.site)
+            return [*found, *(v if v.kind != "function" else v._replace(of=value) for v in inherited)]
+        return found or [UNKNOWN]
+
+    def _is_property(self, site: Site) -> bool:
+        scope = self.modules[site.path].scopes[site.scope]
+        return any((dotted(each) or "").rpartition(".")[2] in ("property", "cached_property") for each in scope.decorators)
+
+    def _store_place(self, facts: ModuleFacts, store: Store, value: Value, depth: int) -> Where:
+        """Return where a stored value is evaluated: with the constructor's arguments if the call that made it is known."""
+        function = facts.function_of(store.scope)
+        if (
+            isinstance(value.expr, Call)
+            and value.where is not None
+            and value.site
+            and facts.scopes[function].name in ("__init__", "__new__", "__post_init__")
+            and depth < MAX_DEPTH
+        ):
+            frame = self.bind(Site(facts.path, function), value.where.facts, value.expr, value.where, value)
+            return Where(facts, store.scope, store.statement, frame)
+        return Where(facts, store.scope, store.statement)
+
+    def item(self, value: Value, key: Expr, depth: int = 0) -> list[Value]:
+        """Return what ``value[key]`` stands for."""
+        match value.kind:
+            case "collection" if isinstance(value.expr, Collection) and value.where:
+                items = value.expr.items
+                if value.expr.kind == "dict" and isinstance(key, Literal):
+                    for name, item in zip(value.expr.keys, items, strict=False):
+                        if isinstance(name, Literal) and name.value == key.value:
+                            return self.values(item, value.where, depth + 1)
+                    return [UNKNOWN]
+                if isinstance(key, Literal) and isinstance(key.value, int) and -len(items) <= key.value < len(items):
+                    return self.values(items[key.value], value.where, depth + 1)
+                return self._flat(self.values(item, value.where, depth + 1) for item in items)
+            case "comprehension":
+                return self.elements(value, depth)
+            case "made" | "part":
+                name = key.value if isinstance(key, Literal) and isinstance(key.value, str) else ""
+                return [Value("part", f"[{name}]", of=value, where=value.where, expr=value.expr, via=value.via)]
+        return [UNKNOWN]
+
+    def elements(self, value: Value, depth: int = 0) -> list[Value]:
+        """Return what iterating over a value yields."""
+        if value.kind == "collection" and isinstance(value.expr, Collection) and value.where:
+            at = value.where
+            items = value.expr.items if value.expr.kind != "dict" else tuple(k for k in value.expr.keys if k)
+            found: list[Value] = []
+            for item in items:
+                if isinstance(item, Derived) and item.how == "starred":
+                    for inner in self.values(item.value, at, depth + 1):
+                        found.extend(self.elements(inner, depth + 1))
+                else:
+                    found.extend(self.values(item, at, depth + 1))
+            return found or [UNKNOWN]
+        if value.kind == "comprehension" and isinstance(value.expr, Comprehension) and value.where:
+            inner_where = Where(value.where.facts, value.expr.scope, value.where.statement, value.where.frame)
+            return self.values(value.expr.element, inner_where, depth + 1)
+        if value.kind in ("made", "part"):
+            return [Value("part", "[each]", of=value, where=value.where, expr=value.expr, via=value.via)]
+        return [UNKNOWN]
+
+    def result(self, call: Call, where: Where, depth: int = 0) -> list[Value]:
+        """Return what a call returns."""
+        found: list[Value] = []
+        for callee in self.values(call.func, where, depth + 1):
+            match callee.kind:
+                case "external":
+                    found.append(Value("made", callee.name, expr=call, where=where))
+                case "class":
+                    found.append(Value("instance", callee.name, callee.site, call, where, via=callee.via))
+                case "function" if callee.site:
+                    frame = self.bind(callee.site, where.facts, call, where, callee.of)
+                    returned = self._returned(callee.site, frame, depth)
+                    scope = self.modules[callee.site.path].scopes[callee.site.scope]
+                    hop = Place(callee.site.path, scope.line, f"`{scope.name}` returns it")
+                    found.extend(
+                        value if value.kind in ("literal", "unknown") else value._replace(via=(*value.via, hop))
+                        for value in returned
+                    )
+                case "lambda" if isinstance(callee.expr, Lambda) and callee.where:
+                    inner = Where(callee.where.facts, callee.expr.scope, callee.where.statement)
+                    found.extend(self.values(callee.expr.body, inner, depth + 1))
+                case "part" | "made":
+                    found.append(Value("part", f"{callee.name}()", of=callee, expr=call, where=where))
+                case _:
+                    found.append(UNKNOWN)
+        return found or [UNKNOWN]
+
+    def _returned(self, site: Site, frame: Frame | None, depth: int) -> list[Value]:
+        facts = self.modules[site.path]
+        function = facts.scopes[site.scope]
+        if function.is_generator or depth >= MAX_DEPTH:
+            return [UNKNOWN]
+        found: list[Value] = []
+        for result in facts.results:
+            if result.scope == site.scope and result.how == "return":
+                found.extend(self.values(result.value, Where(facts, site.scope, result.statement, frame), depth + 1))
+        return found or [Value("literal", expr=Literal(None))]
+
+    # --- calls ---
+
+    def called(self, facts: ModuleFacts, call: Call) -> list[Value]:
+        """Return what a call calls."""
+        return self.values(call.func, Where(facts, call.scope, call.statement))
+
+    def callee(self, facts: ModuleFacts, call: Call) -> str:
+        """Return the library name that a call certainly calls ("torch.utils.data.DataLoader"), "" for anything else."""
+        found = self.called(facts, call)
+        return found[0].name if len(found) == 1 and found[0].kind == "external" else ""
+
+    def callers(self, site: Site) -> list[tuple[ModuleFacts, Call]]:
+        """Return the calls of the project that call the function, or the class whose constructor it is."""
+        key = ("callers", site)
+        known = self.answers.get(key)
+        if isinstance(known, list):
+            return known
+        self.answers[key] = []  # a function that is called from its own body
+        facts = self.modules[site.path]
+        scope = facts.scopes[site.scope]
+        constructor = scope.name in ("__init__", "__new__", "__post_init__") and facts.scopes[scope.parent].kind == "class"
+        wanted = Site(site.path, scope.parent) if constructor else site
+        name = facts.scopes[wanted.scope].name
+        found = []
+        for spelled in (name, *sorted(self.renamed.get(name, ()))):
+            for caller, call in self.calls_by_name.get(spelled, ()):
+                if any(value.site == wanted for value in self.called(caller, call)):
+                    found.append((caller, call))
+        if constructor:
+            for caller, call in self.calls_by_name.get(scope.name, ()):
+                if any(value.site == site for value in self.called(caller, call)):
+                    found.append((caller, call))
+            for spelled in {self.scope(subclass).name for subclass in self.subclasses(wanted)}:
+                for caller, call in self.calls_by_name.get(spelled, ()):
+                    for value in self.called(caller, call):
+                        if value.kind == "class" and value.site and self.method(value.site, scope.name) == site:
+                            found.append((caller, call))
+        self.answers[key] = found
+        return found
+
+    def scope(self, site: Site) -> Scope:
+        """Return the scope of a function or class."""
+        return self.modules[site.path].scopes[site.scope]
+
+    def bind(
+        self,
+        site: Site,
+        caller: ModuleFacts,
+        call: Call,
+        where: Where | None = None,
+        receiver: Value | None = None,
+    ) -> Frame | None:
+        """Bind a call's arguments to the parameters of the function ``site``.
+
+        Args:
+            site: the function; for a constructor call, its ``__init__``.
+            caller: the module in which the call stands.
+            call: the call.
+            where: where the arguments are evaluated; the call's own place by default.
+            receiver: what ``self`` is, if known.
+        """
+        function = self.scope(site)
+        at = where or Where(caller, call.scope, call.statement)
+        params = list(function.params)
+        facts = self.modules[site.path]
+        if self.receiver(facts, function) is not None and params:
+            params = params[1:]
+        args: dict[str, tuple[Expr, Where]] = {}
+        complete = True
+        positional = [param for param in params if param.kind == "positional"]
+        rest: list[Expr] = []
+        for index, arg in enumerate(call.args):
+            if isinstance(arg, Derived) and arg.how == "starred":
+                complete = False
+                break
+            if index < len(positional):
+                args[positional[index].name] = (arg, at)
+            else:
+                rest.append(arg)
+        star = next((param for param in params if param.kind == "*"), None)
+        if star and rest:
+            args[star.name] = (Collection("tuple", tuple(rest)), at)
+        extra: list[tuple[str, Expr]] = []
+        names = {param.name for param in params if param.kind in ("positional", "keyword")}
+        for key, value in call.keywords:
+            if key is None:
+                inner = self._literal_dict(value, at)
+                if inner is None:
+                    complete = False
+                    continue
+                for name, item, place in inner:
+                    if name in names:
+                        args[name] = (item, place)
+            elif key in names:
+                args[key] = (value, at)
+            else:
+                extra.append((key, value))
+        stars = next((param for param in params if param.kind == "**"), None)
+        if stars and extra:
+            keys = tuple(Literal(key) for key, _ in extra)
+            args[stars.name] = (Collection("dict", tuple(value for _, value in extra), keys), at)
+        return Frame(site.scope, site.path, args, complete, receiver)
+
+    def _literal_dict(self, expr: Expr, where: Where) -> list[tuple[str, Expr, Where]] | None:
+        """Return the items of a dict that is written out (``dict(a=1)`` included), None if it can't be seen whole."""
+        found: list[tuple[str, Expr, Where]] = []
+        values = self.values(expr, where, 1)
+        for value in values:
+            match value:
+                case Value("collection", expr=Collection("dict", items, keys), where=at) if at is not None:
+                    for key, item in zip(keys, items, strict=False):
+                        if not isinstance(key, Literal) or not isinstance(key.value, str):
+                            return None
+                        found.append((key.value, item, at))
+                case Value("collection"):
+                    continue
+                case Value("made", "dict", expr=Call(args=(), keywords=keywords), where=at) if at is not None:
+                    for name, item in keywords:
+                        if name is None:
+                            return None
+                        found.append((name, item, at))
+                case _:
+                    return None
+        return found if values else None
+
+    def argument(self, facts: ModuleFacts, call: Call, name: str, position: int | None = None) -> tuple[Expr, Where] | None:
+        """Return the argument that a call passes as ``name`` (or at ``position``), looking into literal ``**kwargs``.
+
+        Returns:
+            The expression and where it is evaluated; None if the call certainly or possibly does not pass it.
+        """
+        where = Where(facts, call.scope, call.statement)
+        return self.argument_at(call, where, name, position)
+
+    def argument_at(self, call: Call, where: Where, name: str, position: int | None = None) -> tuple[Expr, Where] | None:
+        """Return the argument as `argument` does, evaluated at ``where``."""
+        for key, value in call.keywords:
+            if key == name:
+                return value, where
+        if position is not None and position < len(call.args):
+            before = call.args[: position + 1]
+            if not any(isinstance(arg, Derived) and arg.how == "starred" for arg in before):
+                return call.args[position], where
+        for key, value in call.keywords:
+            if key is None:
+                for inner, item, place in self._literal_dict(value, where) or ():
+                    if inner == name:
+                        return item, place
+        return None
+
+    # --- classes ---
+
+    def ancestors(self, site: Site) -> list[Base]:
+        """Return the class itself and everything it derives from, nearest first, with the hops that lead there."""
+        key = ("ancestors", site)
+        known = self.answers.get(key)
+        if isinstance(known, list):
+            return known
+        self.answers[key] = [Base(site, "", ())]
+        found = [Base(site, self.scope(site).name, ())]
+        facts = self.modules[site.path]
+        scope = facts.scopes[site.scope]
+        for expr in scope.bases:
+            expr = expr.value if isinstance(expr, Subscript) else expr
+            for value in self.values(expr, Where(facts, scope.parent, scope.statement), 1):
+                hop = Place(site.path, scope.line, f"`{scope.name}` derives from `{dotted(expr) or '?'}`")
+                if value.kind == "class" and value.site:
+                    found += [base._replace(via=(hop, *base.via)) for base in self.ancestors(value.site)]
+                elif value.kind == "external":
+                    found.append(Base(None, value.name, (hop,)))
+        unique = {(base.site, base.name): base for base in reversed(found)}
+        made = [base for base in found if unique.pop((base.site, base.name), None) is not None]
+        self.answers[key] = made
+        return made
+
+    def derives_from(self, site: Site, names: frozenset[str]) -> Base | None:
+        """Return the first library class of ``names`` that the class derives from, with the hops; None if it doesn't."""
+        return next((base for base in self.ancestors(site) if base.site is None and base.name in names), None)
+
+    def subclasses(self, site: Site) -> list[Site]:
+        """Return the project's classes that derive from the class, not the class itself."""
+        table = self.answers.get("subclasses")
+        if not isinstance(table, dict):
+            table = defaultdict(list)
+            for path, facts in self.modules.items():
+                for scope in facts.scopes:
+                    if scope.kind == "class" and scope.bases:
+                        own = Site(path, scope.index)
+                        for base in self.ancestors(own)[1:]:
+                            if base.site is not None:
+                                table[base.site].append(own)
+            self.answers["subclasses"] = table
+        return list(table.get(site, ()))
+
+    def classes(self) -> Iterator[Site]:
+        """Yield every class of the project."""
+        for path, facts in self.modules.items():
+            for scope in facts.scopes:
+                if scope.kind == "class":
+                    yield Site(path, scope.index)
+
+    def method(self, site: Site, name: str) -> Site | None:
+        """Return the method ``name`` of a class, its own or inherited from a class of the project."""
+        for base in self.ancestors(site):
+            if base.site is None:
+                continue
+            facts = self.modules[base.site.path]
+            for binding in reversed(facts.scopes[base.site.scope].bindings.get(name, [])):
+                if binding.how == "def":
+                    return Site(base.site.path, binding.target)
+        return None
+
+    def stores(self, site: Site, attr: str | None = None) -> list[tuple[ModuleFacts, Store]]:
+        """Return the assignments to attributes of ``self`` in the methods of a class and of its bases.
+
+        Args:
+            site: the class.
+            attr: only this attribute; None for all.
+        """
+        found = []
+        for base in self.ancestors(site):
+            if base.site is None:
+                continue
+            facts = self.modules[base.site.path]
+            for store in self._class_stores(facts, base.site):
+                if store.attr is not None and (attr is None or store.attr == attr):
+                    found.append((facts, store))
+        return found
+
+    def _class_stores(self, facts: ModuleFacts, site: Site) -> list[Store]:
+        key = ("stores", facts.path)
+        table = self.answers.get(key)
+        if not isinstance(table, dict):
+            table = defaultdict(list)
+            for store in facts.stores:
+                if isinstance(store.base, Name):
+                    scope = facts.scopes[facts.function_of(store.scope)]
+                    while scope.kind == "function" and facts.scopes[scope.parent].kind != "class" and scope.parent > 0:
+                        scope = facts.scopes[scope.parent]
+                    if scope.kind == "function" and scope.params and scope.params[0].name == store.base.id:
+                        table[scope.parent].append(store)
+            self.answers[key] = table
+        return list(table.get(site.scope, ()))
+
+    # --- scripts ---
+
+    def is_script(self, facts: ModuleFacts) -> Place | None:
+        """Tell whether the module is meant to be run: it has a main guard or is a ``__main__.py``.
+
+        Returns:
+            The guard (or line 1 of a ``__main__.py``); None if it is no script. A guard that only runs the file's own
+            tests makes no script.
+        """
+        if facts.path.endswith("/__main__.py"):
+            return Place(facts.path, 1, "run by `python -m`")
+        for block in facts.blocks:
+            if block.kind == "guard" and facts.runs_at_import(block.scope):
+                calls = [call for call in facts.calls if self._in_guard(facts, call)]
+                if calls and all(self._runs_tests(facts, call) for call in calls):
+                    return None
+                return Place(facts.path, facts.statements[block.statement].line, "the main guard")
+        return None
+
+    def _in_guard(self, facts: ModuleFacts, call: Call) -> bool:
+        return facts.runs_at_import(call.scope) and facts.in_block(call.statement, "guard")
+
+    def _runs_tests(self, facts: ModuleFacts, call: Call) -> bool:
+        name = dotted(call.func) or ""
+        return self.callee(facts, call) in apis.TEST_RUNNERS or name.rpartition(".")[2] in ("exit", "TestLoader")
+
+
+def _kind(expr: Expr) -> str:
+    return "collection" if isinstance(expr, Collection) else "comprehension"
+
+
+def _is_none(value: Value) -> bool:
+    return value.kind == "literal" and isinstance(value.expr, Literal) and value.expr.value is None
+
+
+def reaching(facts: ModuleFacts, scope: int, name: str, where: Where) -> list[Binding]:
+    """Return the bindings of a name in ``scope`` that may hold at ``where``, the latest first.
+
+    A binding is dropped when a later one is certain to run in between. From another function, the bindings that hold
+    when ``scope`` has run to its end.
+    """
+    bindings = [each for each in facts.scopes[scope].bindings.get(name, ()) if each.how != "annotation"]
+    if len(bindings) == 1:
+        return [] if bindings[0].how == "del" else bindings
+    same = facts.function_of(where.scope) == facts.function_of(scope) and where.statement < len(facts.statements)
+    if same:
+        block = facts.statements[where.statement].block
+        loops = {index for index in _chain(facts, block) if facts.blocks[index].kind == "loop"}
+        before = [
+            each
+            for each in bindings
+            if (each.statement < where.statement or (each.statement == where.statement and each.how in ("for", "walrus", "with", "param")))
+            and not _exclusive(facts, each.block, block)
+        ]
+        later = [each for each in bindings if each.statement > where.statement and loops & set(_chain(facts, each.block))]
+        order = sorted(before, key=lambda each: each.statement, reverse=True)
+    else:
+        block = facts.scopes[scope].body
+        later = []
+        order = sorted(bindings, key=lambda each: each.statement, reverse=True)
+    found = []
+    for each in order:
+        if each.how != "del":
+            found.append(each)
+        if facts.within(block, each.block):
+            break
+    return found + later
+
+
+def _chain(facts: ModuleFacts, block: int) -> Iterator[int]:
+    while block >= 0:
+        yield block
+        block = facts.blocks[block].parent
+
+
+def _exclusive(facts: ModuleFacts, one: int, other: int) -> bool:
+    """Whether two blocks are different branches of one ``if`` or ``match``."""
+    ours = {(facts.blocks[b].statement, facts.blocks[b].parent): b for b in _chain(facts, one) if facts.blocks[b].kind in _BRANCHES}
+    for b in _chain(facts, other):
+        block = facts.blocks[b]
+        if block.kind in _BRANCHES and ours.get((block.statement, block.parent), b) != b:
+            return True
+    return False
+
+
+_BRANCHES = frozenset({"if", "else", "case", "guard", "unguarded"})
+
+
+def build(
+    root: str,
+    modules: Iterable[ModuleFacts],
+    *,
+    source_roots: Sequence[str] = (),
+    entry_points: Sequence[str] = (),
+    dataset_classes: Iterable[str] = (),
+    data_loaders: Iterable[str] = (),
+    handles: Iterable[str] = (),
+) -> Project:
+    """Put the facts of all modules together.
+
+    Args:
+        root: absolute path of the project's folder, with "/" as separator.
+        modules: the facts of every module.
+        source_roots: absolute paths of folders from which modules are imported, besides those that are found.
+        entry_points: "module:function" from packaging metadata and settings.
+        dataset_classes, data_loaders, handles: qualified names that the settings add to the tables of apis.
+    """
+    by_path = {facts.path: facts for facts in modules}
+    folders: set[str] = set()
+    packages: dict[str, list[str]] = {}
+    for path in by_path:
+        folder = path.rpartition("/")[0]
+        if path.endswith("/__init__.py") and f"{folder.rpartition('/')[0]}/__init__.py" not in by_path:
+            packages.setdefault(folder.rpartition("/")[2], []).append(folder)
+        while folder not in folders and len(folder) >= len(root):
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    project = Project(
+        root=root,
+        modules=by_path,
+        source_roots=tuple(source_roots),
+        entry_points=tuple(entry_points),
+        dataset_classes=frozenset(dataset_classes),
+        data_loaders=frozenset(data_loaders),
+        handles=frozenset(handles),
+        folders=frozenset(folders),
+        packages=packages,
+    )
+    for facts in by_path.values():
+        for call in facts.calls:
+            func = call.func
+            name = func.id if isinstance(func, Name) else func.attr if isinstance(func, Attribute) else ""
+            if name:
+                project.calls_by_name.setdefault(name, []).append((facts, call))
+        for statement in facts.imports:
+            for each in statement.names:
+                if each.asname and each.asname != each.name:
+                    project.renamed.setdefault(each.name.rpartition(".")[2], set()).add(each.asname)
+    return project

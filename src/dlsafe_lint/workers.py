@@ -1,0 +1,342 @@
+"""Which loaders the project makes, whether they may have worker processes, and what they read from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from dlsafe_lint import apis
+from dlsafe_lint.apis import datasets
+from dlsafe_lint.apis.datasets import WRAPPERS
+from dlsafe_lint.apis.workers import LOADERS, LoaderApi
+from dlsafe_lint.facts import Attribute, Call, Expr, Literal, ModuleFacts, Name, Subscript, dotted
+from dlsafe_lint.finding import START_METHODS, Place
+from dlsafe_lint.project import Project, Site, Value, Where
+
+if TYPE_CHECKING:
+    from dlsafe_lint.finding import Confidence, StartMethod
+
+_ANY_LOADER = LoaderApi(dataset=0, workers=None)
+
+
+class Loader(NamedTuple):
+    """A call that makes a loader.
+
+    Attributes:
+        facts, call, where: the call and where its arguments are evaluated. For a subclass of a loader this is the call of
+            ``super().__init__`` in it, so the arguments are always those that the library sees.
+        api: how the library class takes its arguments.
+        confidence: how sure it is that it has workers; None if it has none or nothing says that it may.
+        workers: ``num_workers`` in words ("num_workers=4").
+        methods: the start methods that its workers may have.
+        via: the hops from the place that makes it.
+    """
+
+    facts: ModuleFacts
+    call: Call
+    where: Where
+    api: LoaderApi
+    confidence: Confidence | None
+    workers: str
+    methods: frozenset[StartMethod]
+    via: tuple[Place, ...] = ()
+
+
+def loaders(project: Project) -> list[Loader]:
+    """Return every call of the project that makes a loader, with or without workers."""
+    known = project.answers.get("loaders")
+    if isinstance(known, list):
+        return known
+    found = []
+    names = _spellings(project)
+    for name in sorted(names):
+        for facts, call in project.calls_by_name.get(name, ()):
+            where = Where(facts, call.scope, call.statement)
+            for value in project.values(call, where):
+                if value.expr is call:
+                    made = loader_of(project, value)
+                    if made and made.call is call:
+                        found.append(made)
+                        break
+    for facts, call in project.calls_by_name.get("__init__", ()):
+        for callee in project.called(facts, call):
+            api = _api(project, callee.name.removesuffix(".__init__")) if callee.kind == "external" else None
+            if api and callee.name.endswith(".__init__"):
+                found.append(_loader(project, facts, call, Where(facts, call.scope, call.statement), api))
+                break
+    project.answers["loaders"] = found
+    return found
+
+
+def loader_of(project: Project, value: Value) -> Loader | None:
+    """Return the loader that a value is, None if it is none as far as can be known."""
+    if not isinstance(value.expr, Call) or value.where is None:
+        return None
+    call, where = value.expr, value.where
+    if value.kind == "made":
+        if value.name == "functools.partial":
+            return None
+        api = _api(project, value.name)
+        return _loader(project, where.facts, call, where, api, value.via) if api else None
+    if value.kind == "part" and value.of is not None and value.of.name == "functools.partial":
+        # partial(DataLoader, num_workers=4)(dataset): both calls' arguments count
+        inner = value.of
+        if isinstance(inner.expr, Call) and inner.where is not None and inner.expr.args and value.name.endswith("()"):
+            for made in project.values(inner.expr.args[0], inner.where, 1):
+                api = _api(project, made.name) if made.kind == "external" else None
+                if api:
+                    merged = call._replace(keywords=(*call.keywords, *inner.expr.keywords))
+                    return _loader(project, where.facts, merged, where, api, value.via)
+        return None
+    if value.kind == "instance" and value.site:
+        return _instance(project, value, call, where)
+    return None
+
+
+def _instance(project: Project, value: Value, call: Call, where: Where) -> Loader | None:
+    site = value.site
+    if site is None:
+        return None
+    library = next((base for base in project.ancestors(site) if base.site is None and _api(project, base.name)), None)
+    if library is None:
+        named = project.modules[site.path].name + "." + project.scope(site).qualname
+        if named in project.data_loaders:
+            return _loader(project, where.facts, call, where, _ANY_LOADER, value.via)
+        return None
+    api = _api(project, library.name) or _ANY_LOADER
+    constructor = project.method(site, "__init__")
+    if constructor is None:
+        return _loader(project, where.facts, call, where, api, value.via)
+    facts = project.modules[constructor.path]
+    for inner in facts.calls:
+        if inner.scope == constructor.scope and isinstance(inner.func, Attribute) and inner.func.attr == "__init__":
+            frame = project.bind(constructor, where.facts, call, where, value)
+            at = Where(facts, inner.scope, inner.statement, frame)
+            return _loader(project, facts, inner, at, api, value.via)
+    return _loader(project, where.facts, call, where, api, value.via)
+
+
+def _api(project: Project, name: str) -> LoaderApi | None:
+    return LOADERS.get(name) or (_ANY_LOADER if name in project.data_loaders else None)
+
+
+def _spellings(project: Project) -> set[str]:
+    """Return the names under which the project may call something that makes a loader."""
+    names = {name.rpartition(".")[2] for name in (*LOADERS, *project.data_loaders)}
+    for name in tuple(names):
+        names |= project.renamed.get(name, set())
+    for site in project.classes():
+        scope = project.scope(site)
+        if scope.bases and any(base.site is None and _api(project, base.name) for base in project.ancestors(site)):
+            names.add(scope.name)
+    for facts in project.modules.values():
+        for scope in facts.scopes:
+            for bound, bindings in scope.bindings.items():
+                for binding in bindings:
+                    made = binding.value
+                    if isinstance(made, Call) and (dotted(made.func) or "").rpartition(".")[2] == "partial" and made.args:
+                        made = made.args[0]
+                    if isinstance(made, (Name, Attribute)) and (dotted(made) or "").rpartition(".")[2] in names:
+                        names.add(bound)
+    for name in tuple(names):
+        names |= project.renamed.get(name, set())
+    return names
+
+
+def _loader(
+    project: Project, facts: ModuleFacts, call: Call, where: Where, api: LoaderApi, via: tuple[Place, ...] = ()
+) -> Loader:
+    argument = project.argument_at(call, where, api.workers_name, api.workers)
+    confidence: Confidence | None = None
+    words = ""
+    if argument is not None:
+        confidence = _positive(project, *argument)
+        words = f"{api.workers_name}={_words(argument[0])}"
+    context = project.argument_at(call, where, "multiprocessing_context")
+    methods = context_methods(project, *context) if context else frozenset(START_METHODS)
+    return Loader(facts, call, where, api, confidence, words, methods, via)
+
+
+def context_methods(project: Project, expr: Expr, where: Where) -> frozenset[StartMethod]:
+    """Return the start methods that a multiprocessing context may have: all of them unless it is written out.
+
+    Args:
+        project: the project.
+        expr: a start method's name, ``get_context("fork")``, or None.
+        where: where it stands.
+    """
+    found: set[StartMethod] = set()
+    for value in project.values(expr, where, 1):
+        made = value.expr
+        if value.kind == "made" and value.name == "multiprocessing.get_context" and isinstance(made, Call):
+            inner = made.args[0] if made.args else made.keyword("method")
+            made = inner
+        name = made.value if isinstance(made, Literal) else None
+        known = [method for method in START_METHODS if method == name]
+        if not known:
+            return frozenset(START_METHODS)
+        found.update(known)
+    return frozenset(found)
+
+
+def _positive(project: Project, expr: Expr, where: Where) -> Confidence | None:
+    """Tell how sure it is that a ``num_workers`` is positive; None where it is zero as far as the project shows."""
+    values = project.values(expr, where, 1)
+    positive = zero = unknown = argument = 0
+    for value in values:
+        number = value.expr.value if value.kind == "literal" and isinstance(value.expr, Literal) else None
+        if value.kind == "literal":
+            if isinstance(number, (int, float)) and number > 0 and number is not True:
+                positive += 1
+            elif number is True:
+                positive += 1
+            else:
+                zero += 1
+        elif value.kind == "missing" or (value.kind == "unknown" and value.name == "argument"):
+            argument += 1
+        else:
+            default = _option_default(project, expr, value)
+            if default == "zero":
+                zero += 1
+            elif default == "positive":
+                positive += 1
+                unknown += 1
+            else:
+                unknown += 1
+    if positive and not (zero or unknown or argument):
+        return "certain"
+    if positive or unknown or (argument and not zero):
+        return "likely"
+    return None
+
+
+def _option_default(project: Project, expr: Expr, value: Value) -> str:
+    """Return "zero" or "positive" if the value is a command-line option with such a default, "" otherwise."""
+    name = ""
+    if value.kind == "part":
+        name = value.name
+    if not name and isinstance(expr, Attribute):
+        name = expr.attr
+    if not name and isinstance(expr, Subscript) and isinstance(expr.key, Literal):
+        name = str(expr.key.value)
+    defaults = option_defaults(project).get(name.strip("[]"))
+    if not defaults:
+        return ""
+    if all(default in (0, None) for default in defaults):
+        return "zero"
+    return "positive" if all(isinstance(default, int) and default > 0 for default in defaults) else ""
+
+
+def option_defaults(project: Project) -> dict[str, list[object]]:
+    """Return the defaults of the project's command-line options by destination (argparse's ``add_argument``).
+
+    A default that isn't a literal is left out of the table together with its option.
+    """
+    known = project.answers.get("options")
+    if isinstance(known, dict):
+        return known
+    table: dict[str, list[object]] = {}
+    vague: set[str] = set()
+    for facts, call in project.calls_by_name.get("add_argument", ()):
+        flags = [arg.value for arg in call.args if isinstance(arg, Literal) and isinstance(arg.value, str)]
+        dest = call.keyword("dest")
+        long = next((flag for flag in flags if flag.startswith("--")), flags[0] if flags else "")
+        name = str(dest.value) if isinstance(dest, Literal) else long.lstrip("-").replace("-", "_")
+        default = call.keyword("default")
+        values = [Literal(None)] if default is None else []
+        if default is not None:
+            for value in project.values(default, Where(facts, call.scope, call.statement)):
+                if isinstance(value.expr, Literal) and value.kind == "literal":
+                    values.append(value.expr)
+                else:
+                    vague.add(name)
+        table.setdefault(name, []).extend(value.value for value in values)
+    for name in vague:
+        table.pop(name, None)
+    project.answers["options"] = table
+    return table
+
+
+def _words(expr: Expr) -> str:
+    match expr:
+        case Literal(value):
+            return repr(value)
+        case Name() | Attribute():
+            return dotted(expr) or "…"
+    return "…"
+
+
+def dataset_values(project: Project, loader: Loader) -> list[Value]:
+    """Return what a loader reads from: its dataset, with ``Subset``, ``random_split``, ``ConcatDataset`` looked through."""
+    if loader.api.dataset is None:
+        return []
+    argument = project.argument_at(loader.call, loader.where, "dataset", loader.api.dataset)
+    if argument is None:
+        return []
+    return _unwrapped(project, project.values(argument[0], argument[1], 1), 0)
+
+
+def _unwrapped(project: Project, values: list[Value], depth: int) -> list[Value]:
+    found = []
+    for value in values:
+        whole = value
+        while whole.kind == "part" and whole.of is not None:
+            whole = whole.of
+        if whole.kind == "made" and whole.name in WRAPPERS and isinstance(whole.expr, Call) and whole.where and depth < 4:
+            if whole.expr.args:
+                inner = project.values(whole.expr.args[0], whole.where, 1)
+                items = [item for each in inner for item in (_items(project, each))]
+                found.extend(_unwrapped(project, items, depth + 1))
+        else:
+            found.append(value)
+    return found
+
+
+def _items(project: Project, value: Value) -> list[Value]:
+    return project.elements(value) if value.kind in ("collection", "comprehension") else [value]
+
+
+def is_dataset(project: Project, site: Site) -> tuple[Place, ...] | None:
+    """Tell whether a class is a Dataset.
+
+    Returns:
+        The hops that make it one (empty where its own bases say so); None if it is none. A class counts if its bases
+        reach a known Dataset, if the setting ``dataset-classes`` names it, or if it has ``__getitem__`` and ``__len__``
+        (or ``__iter__``) and the project hands an instance of it to a loader.
+    """
+    key = ("dataset", site)
+    if key not in project.answers:
+        project.answers[key] = _is_dataset(project, site)
+    found = project.answers[key]
+    return found if isinstance(found, tuple) else None
+
+
+def _is_dataset(project: Project, site: Site) -> tuple[Place, ...] | None:
+    for base in project.ancestors(site):
+        if base.site is None:
+            if datasets.is_dataset(apis.canonical(base.name)) or base.name in project.dataset_classes:
+                return base.via
+        elif project.dataset_classes:
+            named = f"{project.modules[base.site.path].name}.{project.scope(base.site).qualname}"
+            if named in project.dataset_classes:
+                return base.via
+    readable = project.method(site, "__iter__") or (project.method(site, "__getitem__") and project.method(site, "__len__"))
+    if not readable:
+        return None
+    return loaded_classes(project).get(site)
+
+
+def loaded_classes(project: Project) -> dict[Site, tuple[Place, ...]]:
+    """Return the project's classes whose instances are handed to a loader, with the hops that show it."""
+    known = project.answers.get("loaded")
+    if isinstance(known, dict):
+        return known
+    found: dict[Site, tuple[Place, ...]] = {}
+    for loader in loaders(project):
+        for value in dataset_values(project, loader):
+            if value.kind == "instance" and value.site:
+                hop = Place(loader.facts.path, loader.call.line, "handed to a loader here")
+                for base in project.ancestors(value.site):
+                    if base.site is not None:
+                        found.setdefault(base.site, (hop,))
+    project.answers["loaded"] = found
+    return found
