@@ -1,0 +1,64 @@
+"""Writes docs/rules.md from the rules' docstrings: `python docs/generate.py`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlsafe_lint.rules import RULES
+
+if TYPE_CHECKING:
+    from dlsafe_lint.rule import Rule
+
+HEAD = """\
+# Rules
+
+Generated from the rules' docstrings by `python docs/generate.py`. `dlsafe-lint rule CODE` prints the same.
+
+Every rule stays silent where it can't resolve a name. What it says about start methods was seen with torch 2.13 on
+Linux; [start-methods.md](start-methods.md) has the background.
+
+| Code | Name | What it finds | Fix |
+| --- | --- | --- | --- |
+"""
+
+
+def markdown() -> str:
+    """Return what docs/rules.md must hold."""
+    rows = "".join(
+        f"| [{rule.code}](#{anchor(rule)}) | {rule.name} | {summary(rule)} | {'yes' if has_fix(rule) else ''} |\n"
+        for rule in RULES
+    )
+    return HEAD + rows + "".join(f"\n## {rule.code}: {rule.name}\n\n{body(rule)}\n" for rule in RULES)
+
+
+def documentation(rule: type[Rule]) -> str:
+    """Return a rule's docstring, not indented."""
+    return inspect.cleandoc(rule.__doc__ or "")
+
+
+def summary(rule: type[Rule]) -> str:
+    """Return the first line of a rule's documentation, without its full stop."""
+    return documentation(rule).partition("\n")[0].rstrip(".").replace("|", "\\|")
+
+
+def has_fix(rule: type[Rule]) -> bool:
+    """Tell whether the documentation speaks about a fix."""
+    return re.search(r"(?m)^## Fix safety$", documentation(rule)) is not None
+
+
+def anchor(rule: type[Rule]) -> str:
+    """Return what GitHub makes of the rule's heading."""
+    return f"{rule.code.lower()}-{rule.name}"
+
+
+def body(rule: type[Rule]) -> str:
+    """Return the documentation with its headings one level deeper, code left alone."""
+    parts = re.split(r"(?ms)(^```.*?^```$)", documentation(rule))
+    return "".join(p if p.startswith("```") else re.sub(r"(?m)^## ", "### ", p) for p in parts)
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("rules.md").write_text(markdown(), encoding="utf-8", newline="\n")
