@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "dlsafe_lint"
 
 LAYERS = (
-    {"finding", "facts", ""},
+    {"finding", "facts", "newer_grammar", ""},
     {"apis", "apis.*"},
     {"project", "workers", "startup"},
     {"files", "cache", "config", "fixes", "suppressions"},
@@ -136,9 +136,9 @@ def test_who_may_know_which_library(name: str) -> None:
     if name not in {"cli", "__main__"} and not name.startswith("output"):
         assert "click" not in used
     if layer(name) < layer("rule"):
-        # facts and fixes turn to LibCST for a grammar newer than the running Python's, and only then.
-        assert not [i for i in IMPORTS[name] if i.module.split(".")[0] == "libcst" and i.at_import_time]
-        assert "libcst" not in used or name in {"facts", "fixes"}
+        assert "libcst" not in used or name == "newer_grammar"
+    # It is needed for a grammar newer than the running Python's, and must not be loaded for any other.
+    assert Import("dlsafe_lint.newer_grammar", at_import_time=True) not in IMPORTS[name]
     if layer(name) >= layer("output"):
         assert "libcst" not in used
     if name.startswith("rules."):

@@ -99,7 +99,7 @@ def check(
 
     It must compile, bind every module-level name that it bound before, look up no name that is bound nowhere, rebind no
     name that the module took from elsewhere, and keep every comment. The compiler's own symbol tables say which names
-    those are. A text in a grammar newer than the running Python's is read with LibCST instead.
+    those are. A text in a grammar newer than the running Python's is checked in the words of an older one.
 
     Args:
         before: the text without the fix.
@@ -111,17 +111,22 @@ def check(
     Returns:
         None if the text is fine, otherwise what is wrong with it.
     """
-    read_names, read_comments = _names, _comments
     try:
-        old = read_names(before)
-    except _UNREADABLE:
-        read_names, read_comments = _names_by_libcst, _comments_by_libcst
-        try:
-            old = read_names(before)
-        except _UNREADABLE as error:
+        old = _names(before)
+    except _UNREADABLE as error:
+        from dlsafe_lint.newer_grammar import lower
+
+        if not (lowered := lower(before)):
             return f"it does not parse even without the fix: {_first_line(error)}"
+        if not (fixed := lower(after)):
+            return "it no longer parses"
+        before, after = lowered[0], fixed[0]
+        try:
+            old = _names(before)
+        except _UNREADABLE as error:
+            return f"it can't be checked: {_first_line(error)}"
     try:
-        new = read_names(after)
+        new = _names(after)
     except _UNREADABLE as error:
         return f"it no longer parses: {_first_line(error)}"
 
@@ -130,7 +135,7 @@ def check(
     if may_drop_comments or not _lines_with_hash(before) - _lines_with_hash(after):
         return None
     try:
-        lost = read_comments(before) - read_comments(after)
+        lost = _comments(before) - _comments(after)
     except _UNREADABLE as error:
         return f"its comments can't be read: {_first_line(error)}"
     return f"the comment `{min(lost)}` is lost" if lost else None
@@ -273,50 +278,6 @@ def _names(text: str) -> _Names:
     return _Names(frozenset(bound), looked_up)
 
 
-def _names_by_libcst(text: str) -> _Names:
-    import libcst
-    from libcst.metadata import BuiltinScope, GlobalScope, MetadataWrapper, ScopeProvider
-
-    class EagerImports(libcst.CSTTransformer):
-        """ScopeProvider of LibCST 1.9 doesn't know that a lazy import binds names."""
-
-        def leave_LazyImport(  # noqa: N802
-            self, _: libcst.LazyImport, updated_node: libcst.LazyImport
-        ) -> libcst.Import:
-            return libcst.Import(names=updated_node.names)
-
-        def leave_LazyImportFrom(  # noqa: N802
-            self, _: libcst.LazyImportFrom, updated_node: libcst.LazyImportFrom
-        ) -> libcst.ImportFrom:
-            return libcst.ImportFrom(
-                module=updated_node.module, names=updated_node.names, relative=updated_node.relative
-            )
-
-    try:
-        tree = libcst.parse_module(text)
-    except libcst.ParserSyntaxError as error:
-        raise SyntaxError(str(error)) from error
-    tree = libcst.ensure_type(tree.visit(EagerImports()), libcst.Module)
-    wrapper = MetadataWrapper(tree, unsafe_skip_copy=True)
-    bound: set[str] = set()
-    looked_up: Counter[str] = Counter()
-    for scope in set(wrapper.resolve(ScopeProvider).values()):
-        if scope is None:
-            continue
-        if isinstance(scope, GlobalScope):
-            bound.update(a.name for a in scope.assignments if "." not in a.name)
-        names = set()
-        for access in scope.accesses:
-            if all(isinstance(a.scope, GlobalScope | BuiltinScope) for a in access.referents):
-                node: libcst.CSTNode = access.node
-                while isinstance(node, libcst.Attribute):
-                    node = node.value
-                if isinstance(node, libcst.Name):
-                    names.add(node.value)
-        looked_up.update(names)
-    return _Names(frozenset(bound), looked_up)
-
-
 def _lines_with_hash(text: str) -> Counter[str]:
     """If none of these is missing no comment can be: cheaper than reading every token of a text."""
     return Counter(line.strip() for line in text.splitlines() if "#" in line)
@@ -325,19 +286,6 @@ def _lines_with_hash(text: str) -> Counter[str]:
 def _comments(text: str) -> Counter[str]:
     tokens = tokenize.generate_tokens(io.StringIO(text.removeprefix("\ufeff"), newline=None).readline)
     return Counter(token.string.rstrip() for token in tokens if token.type == tokenize.COMMENT)
-
-
-def _comments_by_libcst(text: str) -> Counter[str]:
-    import libcst
-
-    found: Counter[str] = Counter()
-    nodes: list[libcst.CSTNode] = [libcst.parse_module(text)]
-    while nodes:
-        node = nodes.pop()
-        nodes += node.children
-        if isinstance(node, libcst.Comment):
-            found[node.value.rstrip()] += 1
-    return found
 
 
 def _first_line(error: BaseException) -> str:
