@@ -618,7 +618,12 @@ class _Patterns:
             return None
         around = relative.rpartition("/")[0] + "/"
         full = relative + "/" if name.endswith("/") else relative
-        subjects = {"name": name, "content": relative, "path": full}
+        subjects = {
+            "name": name,
+            "path": full,
+            "content": relative,
+            "folders": relative if name.endswith("/") else "",
+        }
         for pattern in reversed(self._patterns):
             if pattern.regex.search(subjects[pattern.about]):
                 if pattern.about == "path" and pattern.regex.search(around):
@@ -627,11 +632,15 @@ class _Patterns:
         return None
 
 
+_About = Literal["name", "path", "content", "folders"]
+"""What a pattern is held against; "logs/**" is about the content of a folder, "logs/**/" about the folders in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Pattern:
     regex: re.Pattern[str]
     excludes: bool  # False: brings back
-    about: Literal["name", "path", "content"]  # content: all that a folder holds, but not the folder ("logs/**")
+    about: _About
     plain: str  # the name that it is, without wildcards; "" if it is none
 
 
@@ -641,11 +650,14 @@ def _translate(line: str) -> list[_Pattern]:
     if body.startswith("**/") and body.count("/") == 1 + body.endswith("/") and body != "**/":
         line = line.replace("**/", "", 1)
         body = body.removeprefix("**/")
-    elif body.endswith("/**/") and line.startswith(body):
-        line = body.removesuffix("**/") + "*/"  # pathspec takes "logs/**/" for "logs/"
-    about: Literal["name", "path", "content"] = "name"
-    if "/" in body.rstrip("/"):
-        about = "content" if body.endswith("/**") else "path"
+    about: _About = "name"
+    if body.endswith("/**/"):
+        about = "folders"
+        line = line.rstrip().removesuffix("/")
+    elif body.endswith("/**"):
+        about = "content"
+    elif "/" in body.rstrip("/"):
+        about = "path"
     plain = body.rstrip("/") if re.fullmatch(r"[\w.$~@+-]+/?", body) else ""
     try:
         with warnings.catch_warnings():
