@@ -11,7 +11,7 @@ from pathlib import Path
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 START_METHODS = ("fork", "spawn", "forkserver")
 
-_CLAIM = re.compile(r"^(fork|spawn|forkserver|always|run|then|prints|loads): *(.*)$")
+_CLAIM = re.compile(r"^(fork|spawn|forkserver|always|run|then|prints|loads|repaired): *(.*)$")
 _EXPECT = re.compile(r"  # expect: ([A-Z0-9, ]+)$", re.MULTILINE)
 
 
@@ -28,6 +28,7 @@ class Claims:
         run: the arguments for the interpreter; empty: the program by its path.
         then: the arguments of a second run, which does the program's work.
         loads: the modules that `run` loads and its fixed twin does not.
+        twin: the working program: what `--fix` writes, or else the one repaired by hand, which several cases may share.
     """
 
     program: Path
@@ -36,6 +37,7 @@ class Claims:
     run: tuple[str, ...]
     then: tuple[str, ...]
     loads: tuple[str, ...]
+    twin: Path
 
 
 def cases() -> list[Path]:
@@ -62,12 +64,6 @@ def modules(case: Path) -> list[Path]:
     return [case] if case.is_file() else sorted(case.rglob("*.py"))
 
 
-def twin(case: Path) -> Path:
-    """The working program of a case: what `--fix` writes, or else the one repaired by hand."""
-    fixed = case.with_name(f"{case.stem}.fixed{case.suffix}")
-    return fixed if fixed.exists() else case.with_name(f"{case.stem}_repaired{case.suffix}")
-
-
 def expected_codes(text: str) -> list[str]:
     """The codes of all `# expect:` markers in a text."""
     return [code.strip() for match in _EXPECT.finditer(text) for code in match[1].split(",")]
@@ -75,13 +71,13 @@ def expected_codes(text: str) -> list[str]:
 
 def read(case: Path) -> Claims | None:
     """What a case says about itself, None where no module of it says anything."""
-    claims = [found for path in modules(case) if (found := _read_module(path))]
+    claims = [found for path in modules(case) if (found := _read_module(case, path))]
     if len(claims) > 1:
         raise ValueError(f"{case}: more than one module claims something")
     return claims[0] if claims else None
 
 
-def _read_module(path: Path) -> Claims | None:
+def _read_module(case: Path, path: Path) -> Claims | None:
     try:
         docstring = ast.get_docstring(ast.parse(path.read_bytes())) or ""
     except (SyntaxError, ValueError):
@@ -95,14 +91,17 @@ def _read_module(path: Path) -> Claims | None:
         if key in (*START_METHODS, "always"):
             previous = outcomes[key] = previous if value == "same" else value
 
-    def command(key: str) -> tuple[str, ...]:
-        return tuple(shlex.split(next((value for k, value in lines if k == key), "")))[1:]
+    def the(key: str) -> str:
+        return next((value for k, value in lines if k == key), "")
 
+    fixed = case.with_name(f"{case.stem}.fixed{case.suffix}")
+    repaired = case.with_name(the("repaired") or f"{case.stem}_repaired{case.suffix}")
     return Claims(
         program=path,
         outcomes=outcomes,
         prints=tuple(value for key, value in lines if key == "prints"),
-        run=command("run"),
-        then=command("then"),
-        loads=tuple(name for key, value in lines if key == "loads" for name in value.split(", ")),
+        run=tuple(shlex.split(the("run"))[1:]),
+        then=tuple(shlex.split(the("then"))[1:]),
+        loads=tuple(the("loads").split(", ")) if the("loads") else (),
+        twin=fixed if fixed.exists() else repaired,
     )
