@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlsafe_lint.rules import RULES
+from dlsafe_lint import rules
 
 if TYPE_CHECKING:
     from dlsafe_lint.rule import Rule
@@ -27,11 +27,12 @@ Linux; [start-methods.md](start-methods.md) has the background.
 
 def markdown() -> str:
     """Return what docs/rules.md must hold."""
+    found = rules.load()
     rows = "".join(
         f"| [{rule.code}](#{anchor(rule)}) | {rule.name} | {summary(rule)} | {'yes' if has_fix(rule) else ''} |\n"
-        for rule in RULES
+        for rule in found
     )
-    return HEAD + rows + "".join(f"\n## {rule.code}: {rule.name}\n\n{body(rule)}\n" for rule in RULES)
+    return HEAD + rows + "".join(f"\n## {rule.code}: {rule.name}\n\n{body(rule)}\n" for rule in found)
 
 
 def documentation(rule: type[Rule]) -> str:

@@ -17,7 +17,7 @@ LAYERS = (
     {"finding", "facts", "newer_grammar", ""},
     {"apis", "apis.*"},
     {"project", "workers", "startup"},
-    {"files", "cache", "config", "fixes", "suppressions"},
+    {"files", "cache", "config", "metadata", "fixes", "suppressions"},
     {"rule"},
     {"rules.*"},
     {"rules"},
