@@ -1,0 +1,425 @@
+"""The pipeline: files to facts to project to findings to suppressions, and the rounds of ``--fix``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from dlsafe_lint import cache as results
+from dlsafe_lint import config as settings
+from dlsafe_lint import facts as reading
+from dlsafe_lint import files, fixes, metadata, project, suppressions
+from dlsafe_lint.finding import CONFIDENCES, Finding, Place
+from dlsafe_lint.rules import CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from dlsafe_lint.config import Config
+    from dlsafe_lint.facts import ModuleFacts, SyntaxProblem
+    from dlsafe_lint.files import Source, Unreadable
+    from dlsafe_lint.rule import Rule
+
+MAX_ROUNDS = 20
+"""Rounds of fixing; each round's fixes re-enter as text, so a fix that waits for another gets its turn."""
+
+_BUG = "this is a bug of dlsafe-lint, please report it"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file that was fixed, or would be."""
+
+    path: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run found and did.
+
+    Attributes:
+        findings: what is left to report, sorted.
+        suppressed: findings that a comment or ``per-file-ignores`` silences.
+        warnings: one line each.
+        files: how many files were reported on.
+        texts: the text of the files that findings and their evidence are in, by path.
+        fixed: how many findings were removed by fixes.
+        changes: the files that were fixed, or would be if nothing is written.
+        failed: whether something could not be done that was asked for.
+    """
+
+    findings: tuple[Finding, ...]
+    suppressed: int
+    warnings: tuple[str, ...]
+    files: int
+    texts: Mapping[str, str]
+    fixed: int = 0
+    changes: tuple[Change, ...] = ()
+    failed: bool = False
+
+
+@dataclass(slots=True)
+class _State:
+    """What a run knows: everything is replaced, round by round, by what the fixes leave."""
+
+    sources: dict[str, Source] = field(default_factory=dict)
+    facts: dict[str, ModuleFacts] = field(default_factory=dict)
+    problems: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    warnings: dict[str, None] = field(default_factory=dict)
+
+
+def run(
+    paths: Sequence[Path],
+    config: Config,
+    *,
+    root: Path,
+    fix: bool = False,
+    unsafe: bool = False,
+    write: bool = True,
+    affected: bool = False,
+    cache: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Lint, and fix where asked.
+
+    The whole project is read, whatever is reported on: which class is a Dataset and which module is a script are facts
+    about the project.
+
+    Args:
+        paths: files and folders to report on.
+        config: the settings.
+        root: the project's folder.
+        fix: apply safe fixes.
+        unsafe: apply the other fixes as well (with ``fix``).
+        write: write fixed files; False leaves the disk alone and only reports the changes.
+        affected: report findings of other files too where the chain of evidence passes through one of ``paths``.
+        cache: use and keep results of earlier runs.
+        progress: called with (files done, files in all).
+
+    Returns:
+        What was found and done. Nothing of the project raises.
+    """
+    found = files.find(
+        root,
+        paths,
+        exclude=config.exclude,
+        extend_exclude=config.extend_exclude,
+        force_exclude=config.force_exclude,
+    )
+    state = _State(warnings=dict.fromkeys(found.warnings))
+    reported = [_posix(path) for path in found.reported]
+    packages: dict[str, str] = {}
+    for path in dict.fromkeys([*reported, *(_posix(path) for path in found.indexed)]):
+        _take(state, path, files.read(path, packages))
+    judged = [*state.sources, *state.problems] if affected else reported
+
+    entry = results.key(_identity(state, judged, config, root)) if cache else ""
+    raw = results.load(root, entry) if cache else None
+    if raw is None:
+        raw = _judge(state, judged, config, root, progress)
+        if cache and not state.warnings:
+            results.store(root, entry, raw)
+    visible, suppressed = _visible(state, raw, judged, config)
+    changes: tuple[Change, ...] = ()
+    fixed = 0
+    failed = False
+    if fix:
+        before = dict(state.sources)
+        visible, fixed = _fix(state, visible, reported, judged, config, root, unsafe=unsafe)
+        changed = [path for path, source in state.sources.items() if source.text != before[path].text]
+        changes = tuple(Change(path, before[path].text, state.sources[path].text) for path in changed)
+        if write:
+            failed = _write(state, before, changes)
+    if affected:
+        visible = _affected(visible, set(reported))
+    return Report(
+        findings=tuple(visible),
+        suppressed=suppressed,
+        warnings=tuple(state.warnings),
+        files=len(reported),
+        texts=_texts(state, visible),
+        fixed=fixed,
+        changes=changes,
+        failed=failed,
+    )
+
+
+def _posix(path: str | Path) -> str:
+    return PurePath(path).as_posix()
+
+
+def _take(state: _State, path: str, source: Source | Unreadable) -> None:
+    """Put a file that was read, or what kept it from being read, into the state."""
+    if isinstance(source, files.Unreadable):
+        state.problems[path] = (source.line, 1, source.message)
+        return
+    state.sources[path] = source
+
+
+def _identity(state: _State, judged: Iterable[str], config: Config, root: Path) -> list[str]:
+    """Return everything that findings depend on."""
+    parts = [repr(config), *metadata.entry_points(root), "judged", *judged, "sources"]
+    for path in sorted({*state.sources, *state.problems}):
+        source = state.sources.get(path)
+        parts += [path, source.digest if source else repr(state.problems[path])]
+    return parts
+
+
+def _judge(
+    state: _State,
+    judged: Sequence[str],
+    config: Config,
+    root: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Finding, ...]:
+    """Return the findings of the files, before suppressions."""
+    total = len(state.sources) + len(judged)
+    for done, (path, source) in enumerate(state.sources.items()):
+        if path not in state.facts and path not in state.problems:
+            read = _read(source)
+            if isinstance(read, reading.SyntaxProblem):
+                state.problems[path] = (read.line, read.column, read.message)
+            else:
+                state.facts[path] = read
+        if progress:
+            progress(done + 1, total)
+    whole = project.build(
+        root.as_posix(),
+        state.facts.values(),
+        source_roots=[(root / each).as_posix() for each in config.source_roots],
+        entry_points=(*metadata.entry_points(root), *config.entry_points),
+        dataset_classes=config.dataset_classes,
+        data_loaders=config.data_loaders,
+        handles=config.extend_handles,
+        heavy_modules=config.heavy_modules,
+        extend_heavy_modules=config.extend_heavy_modules,
+        heavy_imports=config.heavy_imports,
+    )
+    found: list[Finding] = []
+    for done, path in enumerate(judged):
+        found += _judge_file(state, path, config, whole)
+        if progress:
+            progress(len(state.sources) + done + 1, total)
+    return tuple(sorted(found, key=lambda each: each.sort_key))
+
+
+def _read(source: Source) -> ModuleFacts | SyntaxProblem:
+    from dlsafe_lint import newer_grammar
+
+    return reading.read(
+        source.text,
+        path=_posix(source.path),
+        name=source.module,
+        is_package=source.is_package,
+        lower=newer_grammar.lower,
+    )
+
+
+def _judge_file(state: _State, path: str, config: Config, whole: project.Project) -> list[Finding]:
+    selected = settings.selected(config, tuple(CODES), path)
+    if path in state.problems:
+        from dlsafe_lint.rules import dls000_syntax_error
+
+        return [dls000_syntax_error.finding(path, *state.problems[path])] if "DLS000" in selected else []
+    facts = state.facts[path]
+    rules = [rule for rule in _rules() if rule.code in selected and rule.applies_to(facts, whole)]
+    if not rules:
+        return []
+    return _run_rules(state, rules, facts, whole, config)
+
+
+def _rules() -> tuple[type[Rule], ...]:
+    from dlsafe_lint import rules
+
+    return rules.load()
+
+
+def _run_rules(
+    state: _State, rules: Sequence[type[Rule]], facts: ModuleFacts, whole: project.Project, config: Config
+) -> list[Finding]:
+    from dlsafe_lint.newer_grammar import UNREADABLE
+    from dlsafe_lint.rule import OutOfStep, judge
+
+    try:
+        found = judge(rules, facts, whole, state.sources[facts.path].text)
+    except UNREADABLE as error:
+        reason = str(error).partition("\n")[0]
+        state.warnings[f"{facts.path}: not checked, LibCST can't read it: {reason}"] = None
+        return []
+    except OutOfStep:
+        state.warnings[f"{facts.path}: not checked, its two trees differ; {_BUG}"] = None
+        return []
+    except RecursionError:
+        state.warnings[f"{facts.path}: not checked, it is nested too deeply"] = None
+        return []
+    return [each for finding in found if (each := _in_scope(finding, config)) is not None]
+
+
+def _in_scope(finding: Finding, config: Config) -> Finding | None:
+    """Drop what can't happen under the project's start methods, and what is not sure enough."""
+    if CONFIDENCES.index(finding.confidence) < CONFIDENCES.index(config.min_confidence):
+        return None
+    if not finding.breaks:
+        return finding
+    breaks = tuple(each for each in finding.breaks if each.start_method in config.start_methods)
+    return replace(finding, breaks=breaks) if breaks else None
+
+
+def _visible(
+    state: _State, found: Iterable[Finding], judged: Iterable[str], config: Config
+) -> tuple[list[Finding], int]:
+    """Return the findings that no comment suppresses, with those about unused comments, and how many are suppressed."""
+    by_path: dict[str, list[Finding]] = {}
+    for finding in found:
+        by_path.setdefault(finding.path, []).append(finding)
+    visible: list[Finding] = []
+    count = 0
+    for path in judged:
+        mine = by_path.get(path, [])
+        source = state.sources.get(path)
+        marks = suppressions.parse(source.text) if source and path not in state.problems else []
+        if source is None or not marks:
+            visible += mine
+            continue
+        kept, suppressed, unused = suppressions.apply(mine, marks)
+        visible += kept
+        count += suppressed
+        chosen = settings.selected(config, tuple(CODES), path)
+        if unused and "DLS001" in chosen:
+            from dlsafe_lint.rules import dls001_unused_suppression
+
+            visible += dls001_unused_suppression.findings(path, source.text, unused, chosen)
+    return sorted(visible, key=lambda each: each.sort_key), count
+
+
+def _fix(
+    state: _State,
+    visible: list[Finding],
+    reported: Sequence[str],
+    judged: Sequence[str],
+    config: Config,
+    root: Path,
+    *,
+    unsafe: bool,
+) -> tuple[list[Finding], int]:
+    """Apply fixes, round by round, until nothing changes; the state's sources hold the fixed texts.
+
+    Returns:
+        What is left to report, and how many findings were removed.
+    """
+    refused: set[tuple[str, str, str]] = set()
+    started = Counter(each.path for each in visible if each.path in set(reported))
+    for _ in range(MAX_ROUNDS):
+        before = dict(state.sources)
+        fixed_here: dict[str, list[Finding]] = {}
+        for path in reported:
+            wanted = [
+                each
+                for each in visible
+                if each.path == path
+                and each.fix
+                and (unsafe or each.fix.applicability == "safe")
+                and (each.path, each.code, each.message) not in refused
+            ]
+            applied = _fix_file(state, path, wanted, refused)
+            if applied:
+                fixed_here[path] = applied
+        if not fixed_here:
+            break
+        left = _again(state, fixed_here, judged, config, root)
+        returned = [
+            finding
+            for path, applied in fixed_here.items()
+            for finding in applied
+            if _times(left, finding) >= _times(visible, finding)
+        ]
+        if returned:
+            for finding in returned:
+                refused.add((finding.path, finding.code, finding.message))
+                state.warnings[f"{finding.path}: the fix for {finding.code} does not remove it, not applied; {_BUG}"] = None
+            for path in {finding.path for finding in returned}:
+                state.sources[path] = before[path]
+            left = _again(state, fixed_here, judged, config, root)
+        visible = left
+    ended = Counter(each.path for each in visible if each.path in set(reported))
+    return visible, sum((started - ended).values())
+
+
+def _times(found: Iterable[Finding], like: Finding) -> int:
+    return sum((each.path, each.code, each.message) == (like.path, like.code, like.message) for each in found)
+
+
+def _again(
+    state: _State, changed: Iterable[str], judged: Sequence[str], config: Config, root: Path
+) -> list[Finding]:
+    for path in changed:
+        state.facts.pop(path, None)
+    return _visible(state, _judge(state, judged, config, root), judged, config)[0]
+
+
+def _fix_file(
+    state: _State, path: str, wanted: Sequence[Finding], refused: set[tuple[str, str, str]]
+) -> list[Finding]:
+    """Apply the fixes that get along and whose result passes the checks; return the findings that they were for."""
+    if not wanted:
+        return []
+    source = state.sources[path]
+    text, done = _checked(source.text, wanted)
+    if not done:
+        for finding in wanted:
+            text, done = _checked(source.text, [finding])
+            if done:
+                break
+            refused.add((finding.path, finding.code, finding.message))
+            state.warnings[f"{path}: the fix for {finding.code} would break the file, not applied; {_BUG}"] = None
+    if done:
+        state.sources[path] = replace(source, text=text)
+    return done
+
+
+def _checked(text: str, wanted: Sequence[Finding]) -> tuple[str, list[Finding]]:
+    chosen = [finding.fix for finding in wanted if finding.fix]
+    after, applied = fixes.apply(text, chosen)
+    problem = fixes.check(
+        text,
+        after,
+        may_unbind=frozenset().union(*(chosen[index].may_unbind for index in applied)),
+        may_drop_comments=any(wanted[index].code == "DLS001" for index in applied),
+    )
+    return (text, []) if problem else (after, [wanted[index] for index in applied])
+
+
+def _write(state: _State, before: Mapping[str, Source], changes: Sequence[Change]) -> bool:
+    """Write the fixed files; return whether one could not be written."""
+    failed = False
+    for change in changes:
+        source = before[change.path]
+        try:
+            files.write(source, files.encode(source, change.after))
+        except files.WriteError as error:
+            state.warnings[str(error)] = None
+            failed = True
+    return failed
+
+
+def _affected(visible: Iterable[Finding], given: set[str]) -> list[Finding]:
+    """Return the findings in the given files, and those whose evidence passes through them, with a word on why."""
+    kept = []
+    for finding in visible:
+        if finding.path in given:
+            kept.append(finding)
+            continue
+        place = next((each for each in finding.related if each.path in given), None)
+        if place is not None:
+            why = Place(place.path, place.line, "reported because this file was given and is part of the evidence")
+            kept.append(replace(finding, related=(*finding.related, why)))
+    return kept
+
+
+def _texts(state: _State, visible: Iterable[Finding]) -> dict[str, str]:
+    paths = {path for each in visible for path in (each.path, *(place.path for place in each.related))}
+    return {path: state.sources[path].text for path in sorted(paths) if path in state.sources}

@@ -1,0 +1,69 @@
+"""Which functions and modules a project's packaging metadata declares as programs. Nothing of the project is run."""
+
+from __future__ import annotations
+
+import configparser
+import sys
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def entry_points(root: Path) -> tuple[str, ...]:
+    """Return the programs that pyproject.toml and setup.cfg declare, each as "package.module:function".
+
+    Console scripts, GUI scripts and every other group of entry points count (Python packaging: entry points
+    specification). A file that can't be read declares nothing; reporting it is not this function's business.
+
+    Args:
+        root: the project's folder.
+    """
+    found = [*_from_pyproject(root / "pyproject.toml"), *_from_setup_cfg(root / "setup.cfg")]
+    return tuple(dict.fromkeys(found))
+
+
+def _from_pyproject(path: Path) -> list[str]:
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return []
+    project = _table(content.get("project"))
+    poetry = _table(_table(content.get("tool")).get("poetry"))
+    tables = [
+        _table(project.get("scripts")),
+        _table(project.get("gui-scripts")),
+        *(_table(group) for group in _table(project.get("entry-points")).values()),
+        _table(poetry.get("scripts")),
+        *(_table(group) for group in _table(poetry.get("plugins")).values()),
+    ]
+    return [_reference(value) for table in tables for value in table.values() if isinstance(value, str)]
+
+
+def _from_setup_cfg(path: Path) -> list[str]:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(path.read_text("utf-8"))
+    except (OSError, ValueError, configparser.Error):
+        return []
+    if not parser.has_section("options.entry_points"):
+        return []
+    found = []
+    for group in parser["options.entry_points"].values():
+        for line in group.splitlines():
+            _, equals, reference = line.partition("=")
+            if equals:
+                found.append(_reference(reference))
+    return found
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _reference(value: str) -> str:
+    """Return "pkg.module:attribute" without blanks and extras ("pkg.cli:main [extra]")."""
+    return value.partition("[")[0].replace(" ", "")
