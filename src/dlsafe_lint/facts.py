@@ -580,9 +580,13 @@ class _Reader:
         future = False
         for found in self.imports:
             future |= found.module == "__future__" and any(each.name == "annotations" for each in found.names)
-        for bound, bindings in self.scopes[0].bindings.items():
-            if any(binding.how == "import" for binding in bindings):
-                imported.add(bound)
+        anywhere: set[str] = set()
+        for scope in self.scopes:
+            for bound, bindings in scope.bindings.items():
+                if any(binding.how == "import" for binding in bindings):
+                    anywhere.add(bound)
+                    if scope.index == 0:
+                        imported.add(bound)
         facts = ModuleFacts(
             path=path,
             name=name,
@@ -598,7 +602,7 @@ class _Reader:
             iterations=self.iterations,
             entered=self.entered,
             uses={},
-            reads=frozenset(chain for chain in self.chains if chain.partition(".")[0] in imported),
+            reads=frozenset(chain for chain in self.chains if chain.partition(".")[0] in anywhere),
             future_annotations=future,
             lazy_modules=self.lazy_modules(),
         )
@@ -810,9 +814,7 @@ class _Reader:
     ) -> None:
         lazy = node.lineno in self.lazy_lines or bool(getattr(node, "is_lazy", False))
         index = len(self.imports)
-        self.imports.append(
-            Import(module, level, names, lazy, self.statement, self.scope, self.block, node.lineno)
-        )
+        self.imports.append(Import(module, level, names, lazy, self.statement, self.scope, self.block, node.lineno))
         for each in names:
             if each.name != "*":
                 plain = each.name if module is not None or level else each.name.partition(".")[0]
@@ -1010,8 +1012,11 @@ class _Reader:
         keywords: list[tuple[str | None, Expr]] = []
         if node.args and node.keywords and _starred_late(node):
             both = sorted(
-                [*node.args, *node.keywords], key=lambda each: (each.value if _is_keyword(each) else each).lineno * 100000
-                + (each.value if _is_keyword(each) else each).col_offset
+                [*node.args, *node.keywords],
+                key=lambda each: (
+                    (each.value if _is_keyword(each) else each).lineno * 100000
+                    + (each.value if _is_keyword(each) else each).col_offset
+                ),
             )
         else:
             both = [*node.args, *node.keywords]

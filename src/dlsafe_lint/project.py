@@ -28,7 +28,6 @@ from dlsafe_lint.facts import (
     Literal,
     ModuleFacts,
     Name,
-    Opaque,
     Scope,
     Store,
     Subscript,
@@ -122,6 +121,9 @@ class Project:
         entry_points: "module:function" or "module" as declared in packaging metadata and settings.
         dataset_classes, data_loaders: qualified names that the settings add.
         handles: qualified names of openers that the settings add.
+        heavy_modules: modules that are slow to import, in place of the table of apis; None for the table.
+        extra_heavy: modules that are slow to import, besides those.
+        heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
     """
 
     root: str
@@ -131,6 +133,9 @@ class Project:
     dataset_classes: frozenset[str] = frozenset()
     data_loaders: frozenset[str] = frozenset()
     handles: frozenset[str] = frozenset()
+    heavy_modules: frozenset[str] | None = None
+    extra_heavy: frozenset[str] = frozenset()
+    heavy_imports: str = "startup"
     folders: frozenset[str] = frozenset()
     packages: dict[str, list[str]] = field(default_factory=dict)
     answers: dict[object, object] = field(default_factory=dict)
@@ -574,7 +579,9 @@ class Project:
 
     def _is_property(self, site: Site) -> bool:
         scope = self.modules[site.path].scopes[site.scope]
-        return any((dotted(each) or "").rpartition(".")[2] in ("property", "cached_property") for each in scope.decorators)
+        return any(
+            (dotted(each) or "").rpartition(".")[2] in ("property", "cached_property") for each in scope.decorators
+        )
 
     def _store_place(self, facts: ModuleFacts, store: Store, value: Value, depth: int) -> Where:
         """Return where a stored value is evaluated: with the constructor's arguments if the call that made it is known."""
@@ -688,7 +695,9 @@ class Project:
         self.answers[key] = []  # a function that is called from its own body
         facts = self.modules[site.path]
         scope = facts.scopes[site.scope]
-        constructor = scope.name in ("__init__", "__new__", "__post_init__") and facts.scopes[scope.parent].kind == "class"
+        constructor = (
+            scope.name in ("__init__", "__new__", "__post_init__") and facts.scopes[scope.parent].kind == "class"
+        )
         wanted = Site(site.path, scope.parent) if constructor else site
         name = facts.scopes[wanted.scope].name
         found = []
@@ -793,7 +802,9 @@ class Project:
                     return None
         return found if values else None
 
-    def argument(self, facts: ModuleFacts, call: Call, name: str, position: int | None = None) -> tuple[Expr, Where] | None:
+    def argument(
+        self, facts: ModuleFacts, call: Call, name: str, position: int | None = None
+    ) -> tuple[Expr, Where] | None:
         """Return the argument that a call passes as ``name`` (or at ``position``), looking into literal ``**kwargs``.
 
         Returns:
@@ -802,7 +813,9 @@ class Project:
         where = Where(facts, call.scope, call.statement)
         return self.argument_at(call, where, name, position)
 
-    def argument_at(self, call: Call, where: Where, name: str, position: int | None = None) -> tuple[Expr, Where] | None:
+    def argument_at(
+        self, call: Call, where: Where, name: str, position: int | None = None
+    ) -> tuple[Expr, Where] | None:
         """Return the argument as `argument` does, evaluated at ``where``."""
         for key, value in call.keywords:
             if key == name:
@@ -963,10 +976,15 @@ def reaching(facts: ModuleFacts, scope: int, name: str, where: Where) -> list[Bi
         before = [
             each
             for each in bindings
-            if (each.statement < where.statement or (each.statement == where.statement and each.how in ("for", "walrus", "with", "param")))
+            if (
+                each.statement < where.statement
+                or (each.statement == where.statement and each.how in ("for", "walrus", "with", "param"))
+            )
             and not _exclusive(facts, each.block, block)
         ]
-        later = [each for each in bindings if each.statement > where.statement and loops & set(_chain(facts, each.block))]
+        later = [
+            each for each in bindings if each.statement > where.statement and loops & set(_chain(facts, each.block))
+        ]
         order = sorted(before, key=lambda each: each.statement, reverse=True)
     else:
         block = facts.scopes[scope].body
@@ -989,7 +1007,11 @@ def _chain(facts: ModuleFacts, block: int) -> Iterator[int]:
 
 def _exclusive(facts: ModuleFacts, one: int, other: int) -> bool:
     """Whether two blocks are different branches of one ``if`` or ``match``."""
-    ours = {(facts.blocks[b].statement, facts.blocks[b].parent): b for b in _chain(facts, one) if facts.blocks[b].kind in _BRANCHES}
+    ours = {
+        (facts.blocks[b].statement, facts.blocks[b].parent): b
+        for b in _chain(facts, one)
+        if facts.blocks[b].kind in _BRANCHES
+    }
     for b in _chain(facts, other):
         block = facts.blocks[b]
         if block.kind in _BRANCHES and ours.get((block.statement, block.parent), b) != b:
@@ -1009,6 +1031,9 @@ def build(
     dataset_classes: Iterable[str] = (),
     data_loaders: Iterable[str] = (),
     handles: Iterable[str] = (),
+    heavy_modules: Iterable[str] | None = None,
+    extend_heavy_modules: Iterable[str] = (),
+    heavy_imports: str = "startup",
 ) -> Project:
     """Put the facts of all modules together.
 
@@ -1018,6 +1043,9 @@ def build(
         source_roots: absolute paths of folders from which modules are imported, besides those that are found.
         entry_points: "module:function" from packaging metadata and settings.
         dataset_classes, data_loaders, handles: qualified names that the settings add to the tables of apis.
+        heavy_modules: modules that are slow to import; None for the table of apis.
+        extend_heavy_modules: modules that are slow to import, besides those.
+        heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
     """
     by_path = {facts.path: facts for facts in modules}
     folders: set[str] = set()
@@ -1037,6 +1065,9 @@ def build(
         dataset_classes=frozenset(dataset_classes),
         data_loaders=frozenset(data_loaders),
         handles=frozenset(handles),
+        heavy_modules=None if heavy_modules is None else frozenset(heavy_modules),
+        extra_heavy=frozenset(extend_heavy_modules),
+        heavy_imports=heavy_imports,
         folders=frozenset(folders),
         packages=packages,
     )
