@@ -499,6 +499,9 @@ class Project:
                 sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]
                 collections = [value for value in sides if value.kind in ("collection", "comprehension")]
                 return collections or [UNKNOWN]
+            case Compared("Div", left, right):  # a path stays a path
+                sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]
+                return [value for value in sides if value.kind == "made" and value.name == "pathlib.Path"] or [UNKNOWN]
         return [UNKNOWN]
 
     def _flat(self, groups: Iterable[list[Value]]) -> list[Value]:
@@ -613,8 +616,7 @@ class Project:
             case "comprehension":
                 return self.elements(value, depth)
             case "made" | "part":
-                name = key.value if isinstance(key, Literal) and isinstance(key.value, str) else ""
-                return [Value("part", f"[{name}]", of=value, where=value.where, expr=value.expr, via=value.via)]
+                return [Value("part", _spelled(key), of=value, where=value.where, expr=value.expr, via=value.via)]
         return [UNKNOWN]
 
     def elements(self, value: Value, depth: int = 0) -> list[Value]:
@@ -950,6 +952,13 @@ class Project:
     def _runs_tests(self, facts: ModuleFacts, call: Call) -> bool:
         name = dotted(call.func) or ""
         return self.callee(facts, call) in apis.TEST_RUNNERS or name.rpartition(".")[2] in ("exit", "TestLoader")
+
+
+def _spelled(key: Expr) -> str:
+    """Return "[name]" for an item by that name, "[:]" for one by number, slice or several keys, "[]" for anything else."""
+    if isinstance(key, Literal) and isinstance(key.value, str):
+        return f"[{key.value}]"
+    return "[:]" if isinstance(key, (Literal, Opaque, Collection)) else "[]"
 
 
 def _kind(expr: Expr) -> str:
