@@ -22,11 +22,12 @@ GUARDS = [
     'if __name__ == "__main__":',
     "if __name__ == '__main__':",
     'if "__main__" == __name__:',
-    'if __name__ in ("__main__", "__mp_main__x"):',
+    'if __name__ in ("__main__", "builtins"):',
     'if __name__ == "__main__" and DEBUG:',
     'if not __name__ != "__main__":',
     'if multiprocessing.current_process().name == "MainProcess":',
     "if MAIN:",
+    'if __name__ == "__main__" or NOTEBOOK:',
 ]
 
 
@@ -41,7 +42,6 @@ def test_main_guards(test: str) -> None:
     "test",
     [
         "if __name__:",
-        'if __name__ == "__main__" or DEBUG:',
         "if parent_process() is None:",
         'if name == "__main__":',
         "if DEBUG:",

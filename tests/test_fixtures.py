@@ -37,7 +37,10 @@ def lay_out(case: Path, folder: Path) -> tuple[Path, Expected]:
         content = path.read_bytes()
         for number, line in enumerate(content.splitlines(), 1):
             for match in MARKER.finditer(line):
-                expected |= {(path.relative_to(folder).as_posix(), number, code.strip().decode()) for code in match[1].split(b",")}
+                expected |= {
+                    (path.relative_to(folder).as_posix(), number, code.strip().decode())
+                    for code in match[1].split(b",")
+                }
         path.write_bytes(MARKER.sub(b"", content))
     return target, expected
 
@@ -85,7 +88,9 @@ def test_the_fix_writes_the_fixed_twin(case: Path, twin: Path, tmp_path: Path) -
     assert not again.changes
 
 
-CLAIMING = [case for case in claims.cases() if (found := claims.read(case)) and set(found.outcomes) & set(START_METHODS)]
+CLAIMING = [
+    case for case in claims.cases() if (found := claims.read(case)) and set(found.outcomes) & set(START_METHODS)
+]
 
 
 @pytest.mark.parametrize("case", CLAIMING, ids=lambda case: case.relative_to(FIXTURES).as_posix())

@@ -16,9 +16,7 @@ def build(sources: dict[str, str], **settings: object) -> Project:
     modules = []
     for path, text in sources.items():
         name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        read = facts.read(
-            textwrap.dedent(text), path=f"/p/{path}", name=name, is_package=path.endswith("__init__.py")
-        )
+        read = facts.read(textwrap.dedent(text), path=f"/p/{path}", name=name, is_package=path.endswith("__init__.py"))
         assert isinstance(read, ModuleFacts), path
         modules.append(read)
     return project.build("/p", modules, **settings)  # type: ignore[arg-type]
@@ -33,7 +31,10 @@ def literals(values: list[Value]) -> list[object]:
 
 
 LAYOUTS: dict[str, tuple[dict[str, str], str]] = {
-    "flat": ({"train.py": "from data.loading import x", "data/__init__.py": "", "data/loading.py": "x = 1"}, "train.py"),
+    "flat": (
+        {"train.py": "from data.loading import x", "data/__init__.py": "", "data/loading.py": "x = 1"},
+        "train.py",
+    ),
     "src": (
         {"src/pkg/__init__.py": "", "src/pkg/a.py": "x = 1", "tests/test_a.py": "from pkg.a import x"},
         "tests/test_a.py",
@@ -53,7 +54,12 @@ LAYOUTS: dict[str, tuple[dict[str, str], str]] = {
         "pkg/sub/__init__.py",
     ),
     "re-exported": (
-        {"pkg/__init__.py": "from .a import y as x", "pkg/a.py": "from .b import *", "pkg/b.py": "y = 1", "m.py": "from pkg import x"},
+        {
+            "pkg/__init__.py": "from .a import y as x",
+            "pkg/a.py": "from .b import *",
+            "pkg/b.py": "y = 1",
+            "m.py": "from pkg import x",
+        },
         "m.py",
     ),
     "submodule": ({"pkg/__init__.py": "", "pkg/a.py": "x = 1", "m.py": "import pkg.a\nx = pkg.a.x"}, "m.py"),
@@ -82,7 +88,14 @@ def test_aliases_of_libraries() -> None:
 
 
 def test_what_an_import_loads_parents_first() -> None:
-    whole = build({"pkg/__init__.py": "", "pkg/sub/__init__.py": "", "pkg/sub/a.py": "", "m.py": "import pkg.sub.a\nimport torch.nn\n"})
+    whole = build(
+        {
+            "pkg/__init__.py": "",
+            "pkg/sub/__init__.py": "",
+            "pkg/sub/a.py": "",
+            "m.py": "import pkg.sub.a\nimport torch.nn\n",
+        }
+    )
     module = whole.modules["/p/m.py"]
     assert [target.name for target in whole.targets(module, module.imports[0])] == ["pkg", "pkg.sub", "pkg.sub.a"]
     assert [target.name for target in whole.targets(module, module.imports[1])] == ["torch.nn"]
@@ -103,12 +116,19 @@ def test_branches_leave_both_possibilities() -> None:
 
 
 def test_a_binding_in_the_other_branch_does_not_count() -> None:
-    whole = build({"m.py": "def f():\n    if c:\n        x = 1\n    else:\n        x = 2\n        y = x\n    return y\nz = f()\n"})
+    whole = build(
+        {"m.py": "def f():\n    if c:\n        x = 1\n    else:\n        x = 2\n        y = x\n    return y\nz = f()\n"}
+    )
     assert literals(member(whole, "m.py", "z")) == [2]
 
 
 def test_arguments_are_followed_into_functions() -> None:
-    whole = build({"a.py": "def f(x, y=3):\n    return y\n", "m.py": "from a import f as g\np = g(1, 2)\nq = g(1)\nr = g(1, **{'y': 4})\n"})
+    whole = build(
+        {
+            "a.py": "def f(x, y=3):\n    return y\n",
+            "m.py": "from a import f as g\np = g(1, 2)\nq = g(1)\nr = g(1, **{'y': 4})\n",
+        }
+    )
     assert [literals(member(whole, "m.py", name)) for name in "pqr"] == [[2], [3], [4]]
 
 

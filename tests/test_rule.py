@@ -39,8 +39,7 @@ def test_every_call_lambda_and_statement_has_the_same_number_in_both_trees(path:
     ]
     assert [len(node.args) for node in tree.calls] == [len(call.args) + len(call.keywords) for call in module.calls]
     assert [len(node.params.params) for node in tree.lambdas] == [
-        sum(param.kind == "positional" for param in module.scopes[each.scope].params)
-        - len(node.params.posonly_params)
+        sum(param.kind == "positional" for param in module.scopes[each.scope].params) - len(node.params.posonly_params)
         for node, each in zip(tree.lambdas, module.lambdas, strict=True)
     ]
     assert [type(node).__name__.lower() for node in tree.statements] == [

@@ -154,7 +154,7 @@ class Block(NamedTuple):
 
     ``kind``: "body" (of a module, function or class), "if", "else", "loop", "try", "except", "finally", "with",
     "case", "guard" (runs only in the program's main module), "unguarded" (the other branch of a guard), "typing" (under
-    ``TYPE_CHECKING``). ``parent`` is -1 for a body.
+    ``TYPE_CHECKING``), "never" (under ``if False``). ``parent`` is -1 for a body.
     """
 
     kind: str
@@ -516,10 +516,13 @@ def _guard(expr: Expr, names: dict[str, bool]) -> bool | None:
             if op in ("In", "NotIn") and isinstance(left, Name) and left.id == "__name__":
                 match right:
                     case Collection(_, items) if any(_is(item, "__main__") for item in items):
-                        return op == "In"
+                        # "__mp_main__" is what a worker calls the main module
+                        return None if any(_is(item, "__mp_main__") for item in items) else op == "In"
         case Choice("and", options):
             verdicts = [_guard(option, names) for option in options]
             return True if True in verdicts else False if False in verdicts else None
+        case Choice("or", options) if any(_guard(option, names) is True for option in options):
+            return True  # the other options are ways of running the file too (a notebook, a command)
         case Opaque((Compared() | Name() | Opaque() as inner,)):
             # `not test` is the only single-part expression made of a test
             verdict = _guard(inner, names)
@@ -829,6 +832,8 @@ class _Reader:
             kinds = ("guard", "unguarded") if verdict else ("unguarded", "guard")
         elif name.rpartition(".")[2] == "TYPE_CHECKING":
             kinds = ("typing", "else")
+        elif isinstance(test, Literal) and not test.value:
+            kinds = ("never", "else")
         else:
             kinds = ("if", "else")
         self.block_of(kinds[0], node.body, at)
@@ -1010,16 +1015,10 @@ class _Reader:
         func = self.expr(node.func)
         args: list[Expr] = []
         keywords: list[tuple[str | None, Expr]] = []
-        if node.args and node.keywords and _starred_late(node):
-            both = sorted(
-                [*node.args, *node.keywords],
-                key=lambda each: (
-                    (each.value if _is_keyword(each) else each).lineno * 100000
-                    + (each.value if _is_keyword(each) else each).col_offset
-                ),
-            )
-        else:
-            both = [*node.args, *node.keywords]
+        both: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+        if node.keywords and any(isinstance(each, ast.Starred) for each in node.args):
+            # `f(a=1, *b)`: only a starred argument can stand behind a keyword
+            both.sort(key=_position)
         for each in both:
             if isinstance(each, ast.keyword):
                 keywords.append((each.arg, self.expr(each.value)))
@@ -1160,13 +1159,8 @@ class _Place(NamedTuple):
     inner: tuple[_Place, ...]
 
 
-def _is_keyword(node: ast.expr | ast.keyword) -> bool:
-    return isinstance(node, ast.keyword)
-
-
-def _starred_late(node: ast.Call) -> bool:
-    """Whether a positional argument stands after a keyword (``f(a=1, *b)``): only a starred one can."""
-    return any(isinstance(each, ast.Starred) for each in node.args)
+def _position(node: ast.expr | ast.keyword) -> tuple[int, int]:
+    return (node.lineno, node.col_offset)
 
 
 def _leaves(body: Sequence[ast.stmt]) -> bool:

@@ -242,7 +242,7 @@ def _run_rules(
     state: _State, rules: Sequence[type[Rule]], facts: ModuleFacts, whole: project.Project, config: Config
 ) -> list[Finding]:
     from dlsafe_lint.newer_grammar import UNREADABLE
-    from dlsafe_lint.rule import OutOfStep, judge
+    from dlsafe_lint.rule import OutOfStepError, judge
 
     try:
         found = judge(rules, facts, whole, state.sources[facts.path].text)
@@ -250,7 +250,7 @@ def _run_rules(
         reason = str(error).partition("\n")[0]
         state.warnings[f"{facts.path}: not checked, LibCST can't read it: {reason}"] = None
         return []
-    except OutOfStep:
+    except OutOfStepError:
         state.warnings[f"{facts.path}: not checked, its two trees differ; {_BUG}"] = None
         return []
     except RecursionError:
@@ -340,7 +340,9 @@ def _fix(
         if returned:
             for finding in returned:
                 refused.add((finding.path, finding.code, finding.message))
-                state.warnings[f"{finding.path}: the fix for {finding.code} does not remove it, not applied; {_BUG}"] = None
+                state.warnings[
+                    f"{finding.path}: the fix for {finding.code} does not remove it, not applied; {_BUG}"
+                ] = None
             for path in {finding.path for finding in returned}:
                 state.sources[path] = before[path]
             left = _again(state, fixed_here, judged, config, root)
@@ -353,17 +355,13 @@ def _times(found: Iterable[Finding], like: Finding) -> int:
     return sum((each.path, each.code, each.message) == (like.path, like.code, like.message) for each in found)
 
 
-def _again(
-    state: _State, changed: Iterable[str], judged: Sequence[str], config: Config, root: Path
-) -> list[Finding]:
+def _again(state: _State, changed: Iterable[str], judged: Sequence[str], config: Config, root: Path) -> list[Finding]:
     for path in changed:
         state.facts.pop(path, None)
     return _visible(state, _judge(state, judged, config, root), judged, config)[0]
 
 
-def _fix_file(
-    state: _State, path: str, wanted: Sequence[Finding], refused: set[tuple[str, str, str]]
-) -> list[Finding]:
+def _fix_file(state: _State, path: str, wanted: Sequence[Finding], refused: set[tuple[str, str, str]]) -> list[Finding]:
     """Apply the fixes that get along and whose result passes the checks; return the findings that they were for."""
     if not wanted:
         return []

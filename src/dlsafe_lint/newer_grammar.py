@@ -135,9 +135,15 @@ class _Lowering(cst.CSTTransformer):
     def _tuple(self, node: cst.BaseExpression) -> cst.BaseExpression:
         """Return a tuple of the expressions inside a string, spread over as many lines as the string."""
         found = [inner.visit(_Lowering()) for inner in _expressions(node)]
-        made = cst.Tuple([cst.Element(inner, comma=cst.Comma()) for inner in found if isinstance(inner, cst.BaseExpression)])
+        made = cst.Tuple(
+            [cst.Element(inner, comma=cst.Comma()) for inner in found if isinstance(inner, cst.BaseExpression)]
+        )
         missing = _lines(node) - _lines(made)
-        rest = cst.ParenthesizedWhitespace(empty_lines=[cst.EmptyLine(indent=False)] * (missing - 1)) if missing > 0 else None
+        rest = (
+            cst.ParenthesizedWhitespace(empty_lines=[cst.EmptyLine(indent=False)] * (missing - 1))
+            if missing > 0
+            else None
+        )
         return made.with_changes(
             lpar=[cst.LeftParen(), *node.lpar],
             rpar=[cst.RightParen(rest) if rest else cst.RightParen(), *node.rpar],
@@ -155,8 +161,9 @@ def _expressions(node: cst.CSTNode) -> list[cst.BaseExpression]:
             return [*_expressions(left), *_expressions(right)]
         case cst.FormattedString(parts=parts) | cst.TemplatedString(parts=parts):
             return [inner for part in parts for inner in _expressions(part)]
-        case cst.FormattedStringExpression(expression=expression, format_spec=spec) | cst.TemplatedStringExpression(
-            expression=expression, format_spec=spec
+        case (
+            cst.FormattedStringExpression(expression=expression, format_spec=spec)
+            | cst.TemplatedStringExpression(expression=expression, format_spec=spec)
         ):
             return [expression, *(inner for part in spec or () for inner in _expressions(part))]
     return []

@@ -1,4 +1,4 @@
-"""What follows from the facts of all modules together: which file an import means, what a name stands for, who calls what.
+"""What follows from the facts of all modules together: which file an import means, what a name is, who calls what.
 
 Every answer is drawn from facts alone; no module of the project is ever imported. Where a name can't be followed the
 answer is unknown, never a guess.
@@ -7,10 +7,9 @@ answer is unknown, never a guess.
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
 from dataclasses import dataclass, field
 from posixpath import commonprefix
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from dlsafe_lint import apis
 from dlsafe_lint.facts import (
@@ -28,6 +27,7 @@ from dlsafe_lint.facts import (
     Literal,
     ModuleFacts,
     Name,
+    Opaque,
     Scope,
     Store,
     Subscript,
@@ -36,7 +36,9 @@ from dlsafe_lint.facts import (
 from dlsafe_lint.finding import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+Answer = TypeVar("Answer")
 
 MAX_DEPTH = 12
 MAX_STEPS = 3000
@@ -76,11 +78,12 @@ class Where(NamedTuple):
 class Value(NamedTuple):
     """One thing that an expression may stand for.
 
-    ``kind``: "function", "class" (``site``), "lambda" (``expr``), "module" (``name`` is its path), "external" (a name of
-    a library, ``name``), "instance" (of the project class ``site``, made by the call ``expr``), "made" (result of calling
-    the library name ``name`` by ``expr``), "part" (attribute or item ``name`` of the value ``of``), "literal",
-    "collection", "comprehension" (``expr``), "missing" (a parameter that has no default and is not passed) or "unknown"
-    (named "argument" where it is whatever callers outside the project pass).
+    ``kind``: "function", "class" (``site``), "lambda" (``expr``), "module" (``name`` is its path), "external" (a name
+    of a library, ``name``), "instance" (of the project class ``site``, made by the call ``expr``), "generator" (made by
+    the generator function ``site`` and the call ``expr``), "made" (result of calling the library name ``name`` by
+    ``expr``), "part" (attribute or item ``name`` of the value ``of``), "literal", "collection", "comprehension"
+    (``expr``), "missing" (a parameter that has no default and is not passed) or "unknown" (named "argument" where it
+    is whatever callers outside the project pass).
     ``where`` is where ``expr`` stands; ``via`` are the hops that lead to it.
     """
 
@@ -142,6 +145,12 @@ class Project:
     calls_by_name: dict[str, list[tuple[ModuleFacts, Call]]] = field(default_factory=dict)
     renamed: dict[str, set[str]] = field(default_factory=dict)
     steps: int = 0
+
+    def answer(self, key: object, make: Callable[[], Answer]) -> Answer:
+        """Return what was made for the key before, or make it now: every answer is worked out once."""
+        if key not in self.answers:
+            self.answers[key] = make()
+        return cast("Answer", self.answers[key])
 
     # --- modules ---
 
@@ -367,22 +376,7 @@ class Project:
             where: only the scope counts: additions in the same function.
         """
         facts = where.facts
-        key = ("added", facts.path)
-        table = self.answers.get(key)
-        if not isinstance(table, dict):
-            table = defaultdict(list)
-            for call in facts.calls:
-                if isinstance(call.func, Attribute) and call.func.attr in ("append", "extend", "insert", "add"):
-                    owner = dotted(call.func.value)
-                    if owner and call.args:
-                        item = call.args[-1]
-                        item = Derived("starred", item) if call.func.attr == "extend" else item
-                        table[(owner, facts.function_of(call.scope))].append(item)
-            for store in facts.stores:
-                owner = dotted(store.base)
-                if owner and store.key is not None and store.value is not None:
-                    table[(owner, facts.function_of(store.scope))].append(store.value)
-            self.answers[key] = table
+        table = self.answer(("added", facts.path), lambda: _additions(facts))
         return list(table.get((base, facts.function_of(where.scope)), ()))
 
     def _param(self, facts: ModuleFacts, scope: int, name: str, frame: Frame | None, depth: int) -> list[Value]:
@@ -561,7 +555,7 @@ class Project:
         return []
 
     def instance_attribute(self, value: Value, attr: str, depth: int = 0) -> list[Value]:
-        """Return what an attribute of an instance of a project class stands for: what any method stores, else the class."""
+        """Return what an attribute of an instance of a project class is: what any method stores, else the class's."""
         if value.site is None:
             return [UNKNOWN]
         found: list[Value] = []
@@ -587,7 +581,7 @@ class Project:
         )
 
     def _store_place(self, facts: ModuleFacts, store: Store, value: Value, depth: int) -> Where:
-        """Return where a stored value is evaluated: with the constructor's arguments if the call that made it is known."""
+        """Return where a stored value is evaluated: with the constructor's arguments if the call is known."""
         function = facts.function_of(store.scope)
         if (
             isinstance(value.expr, Call)
@@ -606,8 +600,8 @@ class Project:
             case "collection" if isinstance(value.expr, Collection) and value.where:
                 items = value.expr.items
                 if value.expr.kind == "dict" and isinstance(key, Literal):
-                    for name, item in zip(value.expr.keys, items, strict=False):
-                        if isinstance(name, Literal) and name.value == key.value:
+                    for spelled, item in zip(value.expr.keys, items, strict=False):
+                        if isinstance(spelled, Literal) and spelled.value == key.value:
                             return self.values(item, value.where, depth + 1)
                     return [UNKNOWN]
                 if isinstance(key, Literal) and isinstance(key.value, int) and -len(items) <= key.value < len(items):
@@ -648,6 +642,8 @@ class Project:
                     found.append(Value("made", callee.name, expr=call, where=where))
                 case "class":
                     found.append(Value("instance", callee.name, callee.site, call, where, via=callee.via))
+                case "function" if callee.site and self.scope(callee.site).is_generator:
+                    found.append(Value("generator", callee.name, callee.site, call, where, of=callee.of))
                 case "function" if callee.site:
                     frame = self.bind(callee.site, where.facts, call, where, callee.of)
                     returned = self._returned(callee.site, frame, depth)
@@ -713,9 +709,11 @@ class Project:
                     found.append((caller, call))
             for spelled in {self.scope(subclass).name for subclass in self.subclasses(wanted)}:
                 for caller, call in self.calls_by_name.get(spelled, ()):
-                    for value in self.called(caller, call):
-                        if value.kind == "class" and value.site and self.method(value.site, scope.name) == site:
-                            found.append((caller, call))
+                    if any(
+                        value.kind == "class" and value.site and self.method(value.site, scope.name) == site
+                        for value in self.called(caller, call)
+                    ):
+                        found.append((caller, call))
         self.answers[key] = found
         return found
 
@@ -859,23 +857,21 @@ class Project:
         return made
 
     def derives_from(self, site: Site, names: frozenset[str]) -> Base | None:
-        """Return the first library class of ``names`` that the class derives from, with the hops; None if it doesn't."""
+        """Return the first library class of ``names`` that the class derives from, with the hops."""
         return next((base for base in self.ancestors(site) if base.site is None and base.name in names), None)
 
     def subclasses(self, site: Site) -> list[Site]:
         """Return the project's classes that derive from the class, not the class itself."""
-        table = self.answers.get("subclasses")
-        if not isinstance(table, dict):
-            table = defaultdict(list)
-            for path, facts in self.modules.items():
-                for scope in facts.scopes:
-                    if scope.kind == "class" and scope.bases:
-                        own = Site(path, scope.index)
-                        for base in self.ancestors(own)[1:]:
-                            if base.site is not None:
-                                table[base.site].append(own)
-            self.answers["subclasses"] = table
-        return list(table.get(site, ()))
+        return list(self.answer("subclasses", self._subclasses).get(site, ()))
+
+    def _subclasses(self) -> dict[Site, list[Site]]:
+        table: dict[Site, list[Site]] = {}
+        for own in self.classes():
+            if self.scope(own).bases:
+                for base in self.ancestors(own)[1:]:
+                    if base.site is not None:
+                        table.setdefault(base.site, []).append(own)
+        return table
 
     def classes(self) -> Iterator[Site]:
         """Yield every class of the project."""
@@ -907,24 +903,15 @@ class Project:
             if base.site is None:
                 continue
             facts = self.modules[base.site.path]
-            for store in self._class_stores(facts, base.site):
-                if store.attr is not None and (attr is None or store.attr == attr):
-                    found.append((facts, store))
+            found += [
+                (facts, store)
+                for store in self._class_stores(facts, base.site)
+                if store.attr is not None and attr in (None, store.attr)
+            ]
         return found
 
     def _class_stores(self, facts: ModuleFacts, site: Site) -> list[Store]:
-        key = ("stores", facts.path)
-        table = self.answers.get(key)
-        if not isinstance(table, dict):
-            table = defaultdict(list)
-            for store in facts.stores:
-                if isinstance(store.base, Name):
-                    scope = facts.scopes[facts.function_of(store.scope)]
-                    while scope.kind == "function" and facts.scopes[scope.parent].kind != "class" and scope.parent > 0:
-                        scope = facts.scopes[scope.parent]
-                    if scope.kind == "function" and scope.params and scope.params[0].name == store.base.id:
-                        table[scope.parent].append(store)
-            self.answers[key] = table
+        table = self.answer(("stores", facts.path), lambda: _stores_on_self(facts))
         return list(table.get(site.scope, ()))
 
     # --- scripts ---
@@ -955,10 +942,40 @@ class Project:
 
 
 def _spelled(key: Expr) -> str:
-    """Return "[name]" for an item by that name, "[:]" for one by number, slice or several keys, "[]" for anything else."""
+    """Return "[name]" for an item by that name, "[:]" for one by number, slice or several keys, else "[]"."""
     if isinstance(key, Literal) and isinstance(key.value, str):
         return f"[{key.value}]"
     return "[:]" if isinstance(key, (Literal, Opaque, Collection)) else "[]"
+
+
+def _additions(facts: ModuleFacts) -> dict[tuple[str, int], list[Expr]]:
+    """Return what is put into collections, by the collection's dotted name and the function."""
+    table: dict[tuple[str, int], list[Expr]] = {}
+    for call in facts.calls:
+        if isinstance(call.func, Attribute) and call.func.attr in ("append", "extend", "insert", "add"):
+            owner = dotted(call.func.value)
+            if owner and call.args:
+                item = call.args[-1]
+                item = Derived("starred", item) if call.func.attr == "extend" else item
+                table.setdefault((owner, facts.function_of(call.scope)), []).append(item)
+    for store in facts.stores:
+        owner = dotted(store.base)
+        if owner and store.key is not None and store.value is not None:
+            table.setdefault((owner, facts.function_of(store.scope)), []).append(store.value)
+    return table
+
+
+def _stores_on_self(facts: ModuleFacts) -> dict[int, list[Store]]:
+    """Return the assignments to attributes of ``self``, by the class's scope."""
+    table: dict[int, list[Store]] = {}
+    for store in facts.stores:
+        if isinstance(store.base, Name):
+            scope = facts.scopes[facts.function_of(store.scope)]
+            while scope.kind == "function" and facts.scopes[scope.parent].kind != "class" and scope.parent > 0:
+                scope = facts.scopes[scope.parent]
+            if scope.kind == "function" and scope.params and scope.params[0].name == store.base.id:
+                table.setdefault(scope.parent, []).append(store)
+    return table
 
 
 def _kind(expr: Expr) -> str:
@@ -1051,7 +1068,9 @@ def build(
         modules: the facts of every module.
         source_roots: absolute paths of folders from which modules are imported, besides those that are found.
         entry_points: "module:function" from packaging metadata and settings.
-        dataset_classes, data_loaders, handles: qualified names that the settings add to the tables of apis.
+        dataset_classes: qualified names of classes that the settings declare to be Datasets.
+        data_loaders: qualified names that the settings declare to make loaders.
+        handles: qualified names that the settings declare to open handles.
         heavy_modules: modules that are slow to import; None for the table of apis.
         extend_heavy_modules: modules that are slow to import, besides those.
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".

@@ -152,14 +152,10 @@ class Rule:
             related: the chain of evidence.
             fix: what each node becomes; None if there is no fix.
         """
-        self.reports.append(
-            Report(type(self), node, message, tuple(breaks), help, confidence, tuple(related), fix)
-        )
+        self.reports.append(Report(type(self), node, message, tuple(breaks), help, confidence, tuple(related), fix))
 
 
-def judge(
-    rules: Sequence[type[Rule]], facts: ModuleFacts, project: Project, text: str
-) -> list[Finding]:
+def judge(rules: Sequence[type[Rule]], facts: ModuleFacts, project: Project, text: str) -> list[Finding]:
     """Run the rules over one file.
 
     Args:
@@ -173,7 +169,7 @@ def judge(
 
     Raises:
         libcst.ParserSyntaxError: LibCST can't parse the text.
-        OutOfStep: the tree and the facts don't number the same nodes, which is a bug of ours.
+        OutOfStepError: the tree and the facts don't number the same nodes, which is a bug of ours.
     """
     tree = Tree(cst.parse_module(text))
     running = [rule(facts, project, tree) for rule in rules]
@@ -183,7 +179,7 @@ def judge(
         len(facts.lambdas),
         len(facts.statements),
     ):
-        raise OutOfStep(facts.path)
+        raise OutOfStepError(facts.path)
     reports = [report for rule in running for report in rule.reports]
     if not reports:
         return []
@@ -191,13 +187,11 @@ def judge(
     return [_finding(report, tree, positions, facts.path, text) for report in reports]
 
 
-class OutOfStep(Exception):
+class OutOfStepError(Exception):
     """The tree and the facts of a file don't hold the same calls, lambdas and statements: a bug of the linter."""
 
 
-def _finding(
-    report: Report, tree: Tree, positions: Mapping[cst.CSTNode, CodeRange], path: str, text: str
-) -> Finding:
+def _finding(report: Report, tree: Tree, positions: Mapping[cst.CSTNode, CodeRange], path: str, text: str) -> Finding:
     at = positions[report.node]
     line = positions[tree.line_of(report.node)] if report.node is not tree.module else at
     last = at.end.line if isinstance(tree.line_of(report.node), cst.BaseCompoundStatement) else line.end.line
@@ -324,9 +318,9 @@ _STATEMENTS = (cst.BaseSmallStatement, cst.BaseCompoundStatement)
 def drive(rules: Sequence[Rule], tree: Tree) -> None:
     """Walk the tree once, read-only: number its nodes as the facts do, note parents, call every rule's methods.
 
-    A rule's ``visit_X`` and ``leave_X`` are called in source order; what a rule sees of `Tree` in ``visit_X`` reaches to
-    that node, in ``leave_Module`` to the end. LibCST's own ``visit`` costs fourteen times as much: it visits whitespace
-    and rebuilds nodes.
+    A rule's ``visit_X`` and ``leave_X`` are called in source order; what a rule sees of `Tree` in ``visit_X`` reaches
+    to that node, in ``leave_Module`` to the end. LibCST's own ``visit`` costs fourteen times as much: it visits
+    whitespace and rebuilds nodes.
     """
     enter, leave = _methods(rules, "visit_"), _methods(rules, "leave_")
     calls, lambdas, statements = tree.calls, tree.lambdas, tree.statements

@@ -22,8 +22,8 @@ class Loader(NamedTuple):
     """A call that makes a loader.
 
     Attributes:
-        facts, call, where: the call and where its arguments are evaluated. For a subclass of a loader this is the call of
-            ``super().__init__`` in it, so the arguments are always those that the library sees.
+        facts, call, where: the call and where its arguments are evaluated. For a subclass of a loader this is the call
+            of ``super().__init__`` in it, so the arguments are always those that the library sees.
         api: how the library class takes its arguments.
         confidence: how sure it is that it has workers; None if it has none or nothing says that it may.
         workers: ``num_workers`` in words ("num_workers=4").
@@ -133,7 +133,11 @@ def _spellings(project: Project) -> set[str]:
             for bound, bindings in scope.bindings.items():
                 for binding in bindings:
                     made = binding.value
-                    if isinstance(made, Call) and (dotted(made.func) or "").rpartition(".")[2] == "partial" and made.args:
+                    if (
+                        isinstance(made, Call)
+                        and (dotted(made.func) or "").rpartition(".")[2] == "partial"
+                        and made.args
+                    ):
                         made = made.args[0]
                     if isinstance(made, (Name, Attribute)) and (dotted(made) or "").rpartition(".")[2] in names:
                         names.add(bound)
@@ -149,7 +153,7 @@ def _loader(
     confidence: Confidence | None = None
     words = ""
     if argument is not None:
-        confidence = _positive(project, *argument)
+        confidence = positive(project, *argument)
         words = f"{api.workers_name}={_words(argument[0])}"
     context = project.argument_at(call, where, "multiprocessing_context")
     methods = context_methods(project, *context) if context else frozenset(START_METHODS)
@@ -178,16 +182,14 @@ def context_methods(project: Project, expr: Expr, where: Where) -> frozenset[Sta
     return frozenset(found)
 
 
-def _positive(project: Project, expr: Expr, where: Where) -> Confidence | None:
+def positive(project: Project, expr: Expr, where: Where) -> Confidence | None:
     """Tell how sure it is that a ``num_workers`` is positive; None where it is zero as far as the project shows."""
     values = project.values(expr, where, 1)
     positive = zero = unknown = argument = 0
     for value in values:
         number = value.expr.value if value.kind == "literal" and isinstance(value.expr, Literal) else None
         if value.kind == "literal":
-            if isinstance(number, (int, float)) and number > 0 and number is not True:
-                positive += 1
-            elif number is True:
+            if (isinstance(number, (int, float)) and number > 0 and number is not True) or number is True:
                 positive += 1
             else:
                 zero += 1
@@ -266,7 +268,7 @@ def _words(expr: Expr) -> str:
 
 
 def dataset_values(project: Project, loader: Loader) -> list[Value]:
-    """Return what a loader reads from: its dataset, with ``Subset``, ``random_split``, ``ConcatDataset`` looked through."""
+    """Return what a loader reads from; ``Subset``, ``random_split`` and ``ConcatDataset`` are looked through."""
     if loader.api.dataset is None:
         return []
     argument = project.argument_at(loader.call, loader.where, "dataset", loader.api.dataset)
@@ -281,7 +283,13 @@ def _unwrapped(project: Project, values: list[Value], depth: int) -> list[Value]
         whole = value
         while whole.kind == "part" and whole.of is not None:
             whole = whole.of
-        if whole.kind == "made" and whole.name in WRAPPERS and isinstance(whole.expr, Call) and whole.where and depth < 4:
+        if (
+            whole.kind == "made"
+            and whole.name in WRAPPERS
+            and isinstance(whole.expr, Call)
+            and whole.where
+            and depth < 4
+        ):
             if whole.expr.args:
                 inner = project.values(whole.expr.args[0], whole.where, 1)
                 items = [item for each in inner for item in (_items(project, each))]
@@ -319,7 +327,9 @@ def _is_dataset(project: Project, site: Site) -> tuple[Place, ...] | None:
             named = f"{project.modules[base.site.path].name}.{project.scope(base.site).qualname}"
             if named in project.dataset_classes:
                 return base.via
-    readable = project.method(site, "__iter__") or (project.method(site, "__getitem__") and project.method(site, "__len__"))
+    readable = project.method(site, "__iter__") or (
+        project.method(site, "__getitem__") and project.method(site, "__len__")
+    )
     if not readable:
         return None
     return loaded_classes(project).get(site)

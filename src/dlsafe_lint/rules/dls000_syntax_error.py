@@ -32,7 +32,7 @@ class SyntaxError(Rule):  # noqa: A001 - rules are named after the hazard
     ```
 
     ## References
-    - [PEP 263 – Defining Python Source Code Encodings](https://peps.python.org/pep-0263/)
+    - [PEP 263: Defining Python Source Code Encodings](https://peps.python.org/pep-0263/)
     """
 
     code = "DLS000"
