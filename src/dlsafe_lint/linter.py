@@ -208,15 +208,19 @@ def _judge(
 
 
 def _read(source: Source) -> ModuleFacts | SyntaxProblem:
-    from dlsafe_lint import newer_grammar
-
     return reading.read(
         source.text,
         path=_posix(source.path),
         name=source.module,
         is_package=source.is_package,
-        lower=newer_grammar.lower,
+        lower=_lower,
     )
+
+
+def _lower(text: str) -> tuple[str, frozenset[int]] | None:
+    from dlsafe_lint import newer_grammar
+
+    return newer_grammar.lower(text)
 
 
 def _judge_file(state: _State, path: str, config: Config, whole: project.Project) -> list[Finding]:
@@ -226,16 +230,10 @@ def _judge_file(state: _State, path: str, config: Config, whole: project.Project
 
         return [dls000_syntax_error.finding(path, *state.problems[path])] if "DLS000" in selected else []
     facts = state.facts[path]
-    rules = [rule for rule in _rules() if rule.code in selected and rule.applies_to(facts, whole)]
-    if not rules:
-        return []
-    return _run_rules(state, rules, facts, whole, config)
-
-
-def _rules() -> tuple[type[Rule], ...]:
     from dlsafe_lint import rules
 
-    return rules.load()
+    applying = [rule for rule in rules.load(selected) if rule.applies_to(facts, whole)]
+    return _run_rules(state, applying, facts, whole, config) if applying else []
 
 
 def _run_rules(
