@@ -95,7 +95,7 @@ def _read_module(case: Path, path: Path) -> Claims | None:
         return next((value for k, value in lines if k == key), "")
 
     fixed = case.with_name(f"{case.stem}.fixed{case.suffix}")
-    repaired = case.with_name(the("repaired") or f"{case.stem}_repaired{case.suffix}")
+    repaired = FIXTURES / the("repaired") if the("repaired") else case.with_name(f"{case.stem}_repaired{case.suffix}")
     return Claims(
         program=path,
         outcomes=outcomes,
