@@ -99,6 +99,13 @@ class Value(NamedTuple):
 UNKNOWN = Value("unknown")
 
 
+class _Remembered(NamedTuple):
+    """The values of an expression; the expression is held so that no other one gets its identity."""
+
+    expr: Expr
+    values: list[Value]
+
+
 class Base(NamedTuple):
     """A class on the way up from a class: a project class or a library's name, with the hops that lead there."""
 
@@ -144,6 +151,9 @@ class Project:
     answers: dict[object, object] = field(default_factory=dict)
     calls_by_name: dict[str, list[tuple[ModuleFacts, Call]]] = field(default_factory=dict)
     renamed: dict[str, set[str]] = field(default_factory=dict)
+    pending: set[object] = field(default_factory=set)
+    running: bool = False
+    cut_short: bool = False
     steps: int = 0
 
     def answer(self, key: object, make: Callable[[], Answer]) -> Answer:
@@ -439,23 +449,34 @@ class Project:
 
         "unknown" among the values means that there may be others.
         """
-        if depth == 0:
+        outermost = not self.running
+        if outermost:
             self.steps = 0
+            self.cut_short = False
         self.steps += 1
         if depth > MAX_DEPTH or self.steps > MAX_STEPS:
+            self.cut_short = True
             return [UNKNOWN]
         if where.frame is not None or not isinstance(expr, (Name, Attribute, Call, Subscript)):
             return self._values(expr, where, depth)
         key = ("values", where.facts.path, id(expr))
         known = self.answers.get(key)
-        if isinstance(known, list):
-            return known
-        before = self.steps
-        self.answers[key] = [UNKNOWN]  # a value that depends on itself
-        made = self._values(expr, where, depth)
-        del self.answers[key]
-        if depth == 0 and before <= MAX_STEPS:
-            self.answers[key] = made
+        if isinstance(known, _Remembered):
+            return known.values
+        if key in self.pending:  # a value that depends on itself
+            self.cut_short = True
+            return [UNKNOWN]
+        self.pending.add(key)
+        self.running = True
+        before, self.cut_short = self.cut_short, False
+        try:
+            made = self._values(expr, where, depth)
+        finally:
+            self.pending.discard(key)
+            self.running = not outermost
+        if outermost or not self.cut_short:
+            self.answers[key] = _Remembered(expr, made)
+        self.cut_short = self.cut_short or before
         return made
 
     def _values(self, expr: Expr, where: Where, depth: int) -> list[Value]:
