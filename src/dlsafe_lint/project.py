@@ -264,7 +264,7 @@ class Project:
             for each in statement.names:
                 if each.name == "*":
                     continue
-                if path and self._binds(self.modules[path], each.name):
+                if path and path != facts.path and self._binds(self.modules[path], each.name):
                     continue
                 inner = self.find(facts, f"{module}.{each.name}" if module else each.name, statement.level)
                 if inner:
