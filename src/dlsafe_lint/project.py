@@ -457,8 +457,16 @@ class Project:
         if depth > MAX_DEPTH or self.steps > MAX_STEPS:
             self.cut_short = True
             return [UNKNOWN]
-        if where.frame is not None or not isinstance(expr, (Name, Attribute, Call, Subscript)):
-            return self._values(expr, where, depth)
+        self.running = True
+        try:
+            if where.frame is not None or not isinstance(expr, (Name, Attribute, Call, Subscript)):
+                return self._values(expr, where, depth)
+            return self._remembered(expr, where, depth, outermost=outermost)
+        finally:
+            self.running = not outermost
+
+    def _remembered(self, expr: Expr, where: Where, depth: int, *, outermost: bool) -> list[Value]:
+        """Return the values from memory; what was cut short is remembered for the outermost question only."""
         key = ("values", where.facts.path, id(expr))
         known = self.answers.get(key)
         if isinstance(known, _Remembered):
@@ -467,13 +475,11 @@ class Project:
             self.cut_short = True
             return [UNKNOWN]
         self.pending.add(key)
-        self.running = True
         before, self.cut_short = self.cut_short, False
         try:
             made = self._values(expr, where, depth)
         finally:
             self.pending.discard(key)
-            self.running = not outermost
         if outermost or not self.cut_short:
             self.answers[key] = _Remembered(expr, made)
         self.cut_short = self.cut_short or before
