@@ -1,4 +1,4 @@
-"""Writes docs/rules.md from the rules' docstrings: `python docs/generate.py`."""
+"""Writes docs/rules.md and the README's table of settings from the code: `python docs/generate.py`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlsafe_lint import rules
+from dlsafe_lint import config, rules
 
 if TYPE_CHECKING:
     from dlsafe_lint.rule import Rule
+
+ROOT = Path(__file__).parent.parent
+START, END = "<!-- settings -->\n", "<!-- end of settings -->\n"
 
 HEAD = """\
 # Rules
@@ -25,8 +28,28 @@ Linux; [start-methods.md](start-methods.md) has the background.
 """
 
 
-def markdown() -> str:
-    """Return what docs/rules.md must hold."""
+def generate() -> dict[Path, str]:
+    """Return what the files must hold that are generated, in whole or in part."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(START)
+    after = rest.partition(END)[2]
+    return {
+        ROOT / "docs" / "rules.md": rules_page(),
+        readme: f"{before}{START}{settings_table()}{END}{after}",
+    }
+
+
+def settings_table() -> str:
+    """Return the table of all settings."""
+    rows = ["| key | default | takes | |\n", "| --- | --- | --- | --- |\n"]
+    for key in config.describe():
+        default = f"`{key.default}`" if 0 < len(key.default) <= 40 else ""
+        rows.append(f"| `{key.name}` | {default} | {key.allowed} | {key.description} |\n")
+    return "".join(rows)
+
+
+def rules_page() -> str:
+    """Return the page about all rules."""
     found = rules.load()
     rows = "".join(
         f"| [{rule.code}](#{anchor(rule)}) | {rule.name} | {summary(rule)} | {'yes' if has_fix(rule) else ''} |\n"
@@ -62,4 +85,5 @@ def body(rule: type[Rule]) -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("rules.md").write_text(markdown(), encoding="utf-8", newline="\n")
+    for path, text in generate().items():
+        path.write_text(text, encoding="utf-8", newline="\n")

@@ -311,7 +311,7 @@ def f[T](x: T) -> T:
         ("lazy import torch", "import torch", None),
         ("lazy import torch  # one", "# one", "the module no longer binds `torch`"),
         ("torch.ones", "np.ones", "it uses `np`, which is bound nowhere"),
-        ("stack(x)", "stack(x), [stack(y) for y in x]", "it uses `stack`, which is bound nowhere"),
+        ("stack(x)", "stack(x), (lambda y: stack(y))", "it uses `stack`, which is bound nowhere"),
         ("  # two", "", "the comment `# two` is lost"),
         ("(x: T)", "(x: T", "it no longer parses"),
     ],

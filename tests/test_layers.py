@@ -16,11 +16,11 @@ PACKAGE = Path(__file__).parent.parent / "src" / "dlsafe_lint"
 LAYERS = (
     {"finding", "facts", "newer_grammar", ""},
     {"apis", "apis.*"},
-    {"project", "workers", "startup"},
+    {"project"},
+    {"workers", "datasets", "handovers", "openings", "starts", "startup"},
     {"files", "cache", "config", "metadata", "fixes", "suppressions"},
-    {"rule"},
+    {"rule", "rules"},
     {"rules.*"},
-    {"rules"},
     {"output", "output.*"},
     {"linter"},
     {"cli"},
@@ -171,13 +171,13 @@ def test_a_rule_has_the_file_that_its_code_and_name_say(name: str) -> None:
     classes = [node for node in TREES[name].body if isinstance(node, ast.ClassDef)]
     rules = [node for node in classes if any(isinstance(b, ast.Name) and b.id == "Rule" for b in node.bases)]
     assert len(rules) == 1
-    constants = {
-        target.id: str(node.value.value)
-        for node in rules[0].body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+    constants = {}
+    for node in rules[0].body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=attribute)], value=ast.Constant(value=value)):
+                constants[attribute] = str(value)
+            case ast.AnnAssign(target=ast.Name(id=attribute), value=ast.Constant(value=value)):
+                constants[attribute] = str(value)
     expected = f"{constants['code']}_{constants['name']}".lower().replace("-", "_")
     assert name == f"rules.{expected}"
 
