@@ -12,7 +12,7 @@ from dlsafe_lint import fixes
 from dlsafe_lint.finding import Breakage, Finding, Fix, Range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from libcst.metadata import CodeRange
 
@@ -87,6 +87,54 @@ class Tree:
             found.append(at)
             at = self.parents.get(at)
         return found
+
+
+    def rewritten(
+        self, replacements: Mapping[cst.CSTNode, Replacement], removed: Collection[cst.CSTNode] = ()
+    ) -> cst.Module:
+        """Return the module with some nodes replaced and whole lines at its top level taken out.
+
+        Where a removed line leaves two runs of blank lines side by side, the longer one stays; at the end of the file
+        none does. Comments above a removed line stay.
+
+        Args:
+            replacements: what to put in the place of nodes.
+            removed: lines (statement lines or compound statements) in the module's body.
+        """
+        changed = self.module.visit(_Replacer(replacements))
+        if not isinstance(changed, cst.Module):
+            return self.module
+        gone = {id(node) for node in removed}
+        body: list[cst.BaseCompoundStatement | cst.SimpleStatementLine] = []
+        above: list[cst.EmptyLine] | None = None
+        for before, line in zip(self.module.body, changed.body, strict=True):
+            lines = list(line.leading_lines)
+            if above is not None:
+                lines = _joined(above, lines)
+            if id(before) in gone:
+                above = lines
+                continue
+            if above is not None:
+                if not body and not changed.header:
+                    lines = lines[_blanks(lines) :]
+                line = line.with_changes(leading_lines=lines)
+                above = None
+            body.append(line)
+        footer = list(changed.footer)
+        if above is not None:
+            footer = [*above, *footer] if any(line.comment for line in above) else footer[_blanks(footer) :]
+        return changed.with_changes(body=body, footer=footer)
+
+
+def _blanks(lines: Sequence[cst.EmptyLine]) -> int:
+    """How many blank lines come first."""
+    return next((index for index, line in enumerate(lines) if line.comment), len(lines))
+
+
+def _joined(above: list[cst.EmptyLine], below: list[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    """Put lines together; of the two runs of blank lines that meet, the longer one stays."""
+    upper, lower = _blanks(above[::-1]), _blanks(below)
+    return above + below[lower:] if upper >= lower else above[: len(above) - upper] + below
 
 
 class Rule:

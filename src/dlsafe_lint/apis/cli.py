@@ -1,0 +1,62 @@
+"""How programs read their arguments or configuration: what stands before that is start-up.
+
+Sources: the documentation of argparse, click, typer, hydra, fire, absl, tyro, jsonargparse, docopt, simple-parsing,
+cyclopts, draccus, pyrallis and Lightning's command line.
+"""
+
+from __future__ import annotations
+
+METHODS = frozenset(
+    {
+        "parse_args",
+        "parse_known_args",
+        "parse_intermixed_args",
+        "parse_known_intermixed_args",
+        "parse_args_into_dataclasses",
+        "parse_args_and_config",
+    }
+)
+"""Methods of parsers; the names are telling enough where the parser itself can't be followed."""
+
+FUNCTIONS = frozenset(
+    {
+        "absl.app.run",
+        "cyclopts.run",
+        "defopt.run",
+        "docopt.docopt",
+        "fire.Fire",
+        "getopt.getopt",
+        "getopt.gnu_getopt",
+        "hydra.compose",
+        "hydra.initialize",
+        "jsonargparse.CLI",
+        "jsonargparse.auto_cli",
+        "lightning.pytorch.cli.LightningCLI",
+        "lightning.cli.LightningCLI",
+        "plac.call",
+        "simple_parsing.parse",
+        "tyro.cli",
+        "typer.run",
+        "draccus.parse",
+        "pyrallis.parse",
+    }
+)
+"""Functions that read the arguments when they are called."""
+
+APPLICATIONS = frozenset({"typer.Typer", "click.Group", "click.CommandCollection", "cyclopts.App"})
+"""Classes whose instances read the arguments when they are called."""
+
+DECORATORS = frozenset(
+    {
+        "click.command",
+        "click.group",
+        "cyclopts.run",
+        "draccus.wrap",
+        "hydra.main",
+        "pyrallis.wrap",
+        "rich_click.command",
+        "rich_click.group",
+        "tyro.conf.configure",
+    }
+)
+"""Decorators of functions that then read the arguments before their body runs."""

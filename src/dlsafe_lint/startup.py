@@ -1,0 +1,1158 @@
+"""What is loaded when a module is imported or a program starts, and where the chain can be cut (DLS4, DLS5)."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from dlsafe_lint.apis import cli, heavy
+from dlsafe_lint.facts import (
+    Attribute,
+    Call,
+    Expr,
+    Import,
+    Literal,
+    ModuleFacts,
+    Name,
+    Scope,
+    dotted,
+    walk,
+)
+from dlsafe_lint.finding import Place
+from dlsafe_lint.project import Project, Site, Target, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from dlsafe_lint.finding import Confidence
+
+MAX_CALLS = 8
+"""How many calls deep it is followed what runs at start-up."""
+
+ALL = 1 << 60
+"""Stands for the number of a function's last statement."""
+
+_PROXIES = frozenset({"lazy_loader.load", "importlib.util.LazyLoader"})
+_IMPORTERS = frozenset({"importlib.import_module", "__import__"})
+_UNSEEN = frozenset({"globals", "locals", "vars", "exec", "eval"})
+_COMPILED = frozenset({"jit", "njit", "script", "script_method", "vectorize", "guvectorize", "stencil", "kernel"})
+_PATCHERS = frozenset(
+    {"patch", "object", "multiple", "setattr", "getattr", "hasattr", "delattr", "attrgetter", "resolve_name", "locate"}
+)
+
+
+class Edge(NamedTuple):
+    """An import statement, one of its names, or a call, that loads modules while its own module is loaded.
+
+    Attributes:
+        path, line: where it stands.
+        statement: the statement's number; ``number`` is the import's, -1 for a call.
+        names: the names that it binds and that have to move for it to go; empty if it can't go.
+        targets: the modules that it loads, in order.
+        how: "import"; "call" for ``import_module("pkg.mod")`` and an import in a function that runs at import time;
+            "proxy" for what loads the module but not what that imports (``lazy_loader.load``).
+    """
+
+    path: str
+    line: int
+    statement: int
+    number: int
+    names: tuple[str, ...]
+    targets: tuple[Target, ...]
+    how: str = "import"
+
+
+class Loaded(NamedTuple):
+    """An import statement of a package's ``__init__`` that ends up loading scripts of that package.
+
+    Attributes:
+        number: the import's number, -1 for a call.
+        line, statement: where it stands.
+        scripts: the paths of the scripts.
+        direct: whether it imports them itself.
+        confidence: how sure it is that one of them is run with ``python -m``.
+        via: the hops to the first script.
+    """
+
+    number: int
+    line: int
+    statement: int
+    scripts: tuple[str, ...]
+    direct: bool
+    confidence: Confidence
+    via: tuple[Place, ...]
+
+
+class Entry(NamedTuple):
+    """A program.
+
+    Attributes:
+        path: the file that is run, or in which the function stands.
+        function: the function's scope, -1 where the file itself is run.
+        reason: why it pays to start light: "arguments", "console script", "workers".
+        place: where it reads its arguments, or what makes it a program.
+        last: the number of the file's last statement that runs before the arguments are read.
+        early: functions that run before that, with the last statement that does.
+    """
+
+    path: str
+    function: int
+    reason: str
+    place: Place
+    last: int
+    early: Mapping[Site, int]
+
+
+class Cut(NamedTuple):
+    """A statement that can move, and then takes slow libraries off a program's start-up.
+
+    Attributes:
+        path: the file; ``number`` the import's number in it.
+        names: the names that move.
+        roots: the slow libraries, the slowest first.
+        milliseconds: what is saved, 0 if it was never measured.
+        own: whether the statement imports a library, not a module of the project.
+        entries: the programs; none with the setting ``heavy-imports = "everywhere"``.
+        via: hops from the first program to the statement, and on to the library.
+    """
+
+    path: str
+    number: int
+    names: tuple[str, ...]
+    roots: tuple[str, ...]
+    milliseconds: int
+    own: bool
+    entries: tuple[Entry, ...]
+    via: tuple[Place, ...]
+
+
+# --- what loads what ---
+
+
+def edges(project: Project, facts: ModuleFacts, *, main: bool = False) -> list[Edge]:
+    """Return what loads modules while the module is loaded, in source order.
+
+    Args:
+        project: the project.
+        facts: the module.
+        main: whether it is run as the program; then what stands under the main guard counts too.
+    """
+    key = ("edges", facts.path, main)
+    known = project.answers.get(key)
+    if isinstance(known, list):
+        return known
+    found: list[Edge] = []
+    for index, statement in enumerate(facts.imports):
+        if facts.runs_at_import(statement.scope) and _runs(facts, statement.statement, main):
+            found += _edges_of(project, facts, index, statement)
+    for call in facts.calls:
+        if facts.runs_at_import(call.scope) and _runs(facts, call.statement, main):
+            found += _edges_of_call(project, facts, call)
+    project.answers[key] = found  # a function that runs here may import this very module
+    for site, statement_number in _ran_from(project, facts).items():
+        inner = project.modules[site.path]
+        for index, statement in enumerate(inner.imports):
+            if inner.function_of(statement.scope) == site.scope and not statement.lazy:
+                found += [
+                    edge._replace(names=(), how="call", number=-1, statement=statement_number)
+                    for edge in _edges_of(project, inner, index, statement)
+                ]
+    found.sort(key=lambda edge: edge.statement)
+    return found
+
+
+def _runs(facts: ModuleFacts, statement: int, main: bool) -> bool:
+    for block in facts.enclosing_blocks(statement):
+        if block.kind == "typing" or block.kind == ("unguarded" if main else "guard"):
+            return False
+    return True
+
+
+def _edges_of(project: Project, facts: ModuleFacts, index: int, statement: Import) -> Iterator[Edge]:
+    """Yield one edge per name of ``import a, b``; of ``from m import a, b`` one for m and one per submodule."""
+    movable = statement.scope == 0 and statement.block == 0
+    base = Edge(facts.path, statement.line, statement.statement, index, (), ())
+    if not statement.is_from:
+        for each in statement.names:
+            if statement.lazy or (movable and each.name in facts.lazy_modules):
+                continue
+            targets = project.targets(facts, statement._replace(names=(each,)))
+            bound = each.asname or each.name.partition(".")[0]
+            yield base._replace(names=(bound,) if movable else (), targets=tuple(targets))
+        return
+    star = any(each.name == "*" for each in statement.names)
+    if statement.lazy or (movable and not star and (statement.module or "") in facts.lazy_modules):
+        return
+    module = statement.module or ""
+    targets = project.targets(facts, statement._replace(names=()))
+    external = tuple(target.name for target in targets if target.path is None)
+    if external:
+        taken = [Target(None, f"{module}.{each.name}") for each in statement.names if each.name != "*"]
+        targets += [target for target in taken if target.name in heavy.COSTS or heavy.brings(target.name)]
+    names = tuple(each.asname or each.name for each in statement.names)
+    yield base._replace(names=names if movable and not star else (), targets=tuple(targets))
+    if external:
+        return
+    for each in statement.names:
+        if each.name == "*":
+            inner = [
+                Target(path, project.modules[path].name)
+                for target in targets[-1:]
+                for name in sorted(exported(project.modules[target.path or ""]))
+                if (path := project.find(facts, f"{module}.{name}" if module else name, statement.level))
+            ]
+        else:
+            inner = [
+                target for target in project.targets(facts, statement._replace(names=(each,))) if target not in targets
+            ]
+        if inner:
+            yield base._replace(names=(each.asname or each.name,) if movable and not star else (), targets=tuple(inner))
+
+
+def _edges_of_call(project: Project, facts: ModuleFacts, call: Call) -> Iterator[Edge]:
+    name = dotted(call.func) or ""
+    if name.rpartition(".")[2] not in ("import_module", "__import__", "load", "LazyLoader"):
+        return
+    callee = project.callee(facts, call)
+    if callee not in _PROXIES | _IMPORTERS or not call.args:
+        return
+    wanted = next(
+        (
+            value.expr.value
+            for value in project.values(call.args[0], Where(facts, call.scope, call.statement))
+            if isinstance(value.expr, Literal) and isinstance(value.expr.value, str)
+        ),
+        "",
+    )
+    level = len(wanted) - len(wanted.lstrip("."))
+    if level and callee == "__import__":
+        return
+    targets = [
+        target
+        for count in range(1, wanted.lstrip(".").count(".") + 2)
+        for target in [".".join(wanted.lstrip(".").split(".")[:count])]
+    ]
+    found = [
+        Target(path, project.modules[path].name)
+        for target in targets
+        if target and (path := project.find(facts, target, level))
+    ]
+    if not found and wanted and not level:
+        found = [Target(None, wanted)]
+    how = "proxy" if callee in _PROXIES else "call"
+    if found:
+        yield Edge(facts.path, call.line, call.statement, -1, (), tuple(found), how)
+
+
+def exported(facts: ModuleFacts) -> frozenset[str]:
+    """Return the strings in the module's ``__all__``, however it is put together."""
+    found: set[str] = set()
+    exprs: list[Expr] = [binding.value for binding in facts.scopes[0].bindings.get("__all__", ())]
+    exprs += [arg for call in facts.calls if (dotted(call.func) or "").startswith("__all__.") for arg in call.args]
+    for expr in exprs:
+        for inner in walk(expr):
+            if isinstance(inner, Literal) and isinstance(inner.value, str):
+                found.add(inner.value)
+    return frozenset(found)
+
+
+# --- what runs when ---
+
+
+class _Run(NamedTuple):
+    """How far something runs before the arguments are read: the statement that reads them (ALL: none), and where."""
+
+    last: int
+    place: Place | None
+
+
+def ran(project: Project, facts: ModuleFacts) -> Mapping[Site, int]:
+    """Return the project's functions that run while the module is imported, those that they call included."""
+    key = ("ran", facts.path)
+    known = project.answers.get(key)
+    if isinstance(known, dict):
+        return known
+    found: dict[Site, int] = {}
+    project.answers[key] = found
+    _run(project, facts, 0, found, main=False, stop=False, depth=0)
+    return found
+
+
+def _ran_from(project: Project, facts: ModuleFacts) -> Mapping[Site, int]:
+    """Return the functions of `ran`, each with the statement of the module that calls it or leads there."""
+    ran(project, facts)
+    known = project.answers.get(("ran-from", facts.path))
+    return known if isinstance(known, dict) else {}
+
+
+def _run(
+    project: Project, facts: ModuleFacts, scope: int, early: dict[Site, int], *, main: bool, stop: bool, depth: int
+) -> _Run:
+    """Follow what a function or a module's top level calls, in order.
+
+    Args:
+        project: the project.
+        facts: the module.
+        scope: the function, 0 for the top level.
+        early: filled with the functions that run.
+        main: whether the module is run as the program.
+        stop: whether it counts only up to the place where the arguments are read.
+        depth: how many calls deep this is.
+    """
+    origins: dict[Site, int] = {}
+    if depth == 0 and not stop:
+        project.answers["ran-from", facts.path] = origins
+    for call_statement, func, call in _called_in(project, facts, scope):
+        if scope == 0 and not _runs(facts, call_statement, main):
+            continue
+        where = Where(facts, scope if call is None else call.scope, call_statement)
+        if stop and call is not None and _parses(project, facts, call):
+            return _Run(call_statement, Place(facts.path, call.line, "the arguments are read here"))
+        for value in project.values(func, where):
+            site = value.site
+            if value.kind == "class" and site is not None:
+                site = project.method(site, "__init__") or project.method(site, "__post_init__")
+            if site is None or value.kind not in ("function", "class"):
+                continue
+            inner = project.modules[site.path]
+            if stop and call is not None and _is_command(project, inner, inner.scopes[site.scope]):
+                line = inner.scopes[site.scope].line
+                return _Run(call_statement, Place(site.path, line, "the arguments are read before this runs"))
+            if site in early or depth >= MAX_CALLS or inner.scopes[site.scope].is_generator:
+                continue
+            early[site] = ALL
+            known_before = len(early) - 1
+            result = _run(project, inner, site.scope, early, main=False, stop=stop, depth=depth + 1)
+            early[site] = result.last
+            origins.update(dict.fromkeys(list(early)[known_before:], call_statement))
+            if result.place is not None:
+                return _Run(call_statement, result.place)
+    return _Run(ALL, None)
+
+
+def _called_in(project: Project, facts: ModuleFacts, scope: int) -> list[tuple[int, Expr, Call | None]]:
+    """Return what is called by the statements of a function (0: of the module), decorators included, in order."""
+    key = ("called-in", facts.path)
+    known = project.answers.get(key)
+    table: dict[int, list[tuple[int, Expr, Call | None]]] = known if isinstance(known, dict) else {}
+    if known is None:
+        for call in facts.calls:
+            table.setdefault(facts.function_of(call.scope), []).append((call.statement, call.func, call))
+        for inner in facts.scopes:
+            for decorator in inner.decorators:
+                if not isinstance(decorator, Call):
+                    table.setdefault(facts.function_of(inner.parent), []).append((inner.statement, decorator, None))
+        for events in table.values():
+            events.sort(key=lambda event: event[0])
+        project.answers[key] = table
+    return table.get(scope, [])
+
+
+def _parses(project: Project, facts: ModuleFacts, call: Call) -> bool:
+    """Whether the call reads the program's arguments or its configuration."""
+    func = call.func
+    if isinstance(func, Attribute) and func.attr in cli.METHODS:
+        return not any(value.kind == "function" for value in project.called(facts, call))
+    name = dotted(func) or ""
+    if not name:
+        return False
+    for value in project.called(facts, call):
+        if value.kind == "external" and value.name in cli.FUNCTIONS:
+            return True
+        if value.kind == "made" and value.name in cli.APPLICATIONS:
+            return True
+        if value.kind == "function" and value.site is not None and isinstance(func, Name) and not call.args:
+            inner = project.modules[value.site.path]
+            if _is_command(project, inner, inner.scopes[value.site.scope]):
+                return True
+    return False
+
+
+def _is_command(project: Project, facts: ModuleFacts, function: Scope) -> bool:
+    """Whether the function is decorated so that calling it reads the arguments first (``@click.command()``)."""
+    for decorator in function.decorators:
+        func = decorator.func if isinstance(decorator, Call) else decorator
+        for value in project.values(func, Where(facts, function.parent, function.statement)):
+            if value.kind == "external" and value.name in cli.DECORATORS:
+                return True
+    return False
+
+
+# --- DLS4 ---
+
+
+def loaded_scripts(project: Project) -> dict[str, list[Loaded]]:
+    """Return, per package ``__init__``, its statements that end up loading a script of that package."""
+    known = project.answers.get("loaded-scripts")
+    if isinstance(known, dict):
+        return known
+    wanted: dict[str, dict[str, Confidence]] = {}
+    for facts in project.modules.values():
+        sure = _script(project, facts)
+        if sure is None or facts.is_package:
+            continue
+        for package in _packages(project, facts.path):
+            wanted.setdefault(package, {})[facts.path] = sure
+    found = {}
+    for package, scripts in wanted.items():
+        loaded = _loaded(project, project.modules[package], scripts)
+        if loaded:
+            found[package] = loaded
+    project.answers["loaded-scripts"] = found
+    return found
+
+
+def _script(project: Project, facts: ModuleFacts) -> Confidence | None:
+    """Tell how sure it is that somebody runs the module with ``python -m``."""
+    if facts.path.endswith("/__main__.py"):
+        return "certain"
+    if project.is_script(facts):
+        return "likely"
+    guarded = any(block.kind == "guard" and facts.runs_at_import(block.scope) for block in facts.blocks)
+    return "possible" if guarded else None
+
+
+def _packages(project: Project, path: str) -> Iterator[str]:
+    """Yield the ``__init__`` of the packages around a file, the innermost first."""
+    folder = path.rpartition("/")[0]
+    while len(folder) > len(project.root):
+        init = f"{folder}/__init__.py"
+        if init in project.modules and init != path:
+            yield init
+        folder = folder.rpartition("/")[0]
+
+
+def _loaded(project: Project, facts: ModuleFacts, scripts: Mapping[str, Confidence]) -> list[Loaded]:
+    found: dict[int, Loaded] = {}
+    indirect: set[str] = set()
+    for edge in edges(project, facts):
+        direct = [target.path for target in edge.targets if target.path is not None and target.path in scripts]
+        reached = dict.fromkeys(direct, ()) or _reached(project, facts, edge, scripts)
+        reached = {path: via for path, via in reached.items() if path not in indirect}
+        if not reached:
+            continue
+        if not direct:
+            indirect |= reached.keys()
+        paths = tuple(reached)
+        sure: Confidence = "possible"
+        for path in paths:
+            if scripts[path] == "certain" or sure == "possible":
+                sure = scripts[path]
+        made = Loaded(edge.number, edge.line, edge.statement, paths, bool(direct), sure, next(iter(reached.values())))
+        before = found.get(edge.statement)
+        if before is not None and (before.direct or not direct):
+            made = before._replace(scripts=tuple(dict.fromkeys((*before.scripts, *(paths if direct else ())))))
+        found[edge.statement] = made
+    return list(found.values())
+
+
+def _reached(project: Project, facts: ModuleFacts, edge: Edge, wanted: Iterable[str]) -> dict[str, tuple[Place, ...]]:
+    """Return which of the files an edge ends up loading, each with the hops that lead there, the nearest first."""
+    goals = set(wanted)
+    found: dict[str, tuple[Place, ...]] = {}
+    queue: deque[tuple[str, tuple[Place, ...]]] = deque()
+    seen = {facts.path}
+    if edge.how == "proxy":
+        return found
+    for target in edge.targets:
+        if target.path and target.path not in seen:
+            seen.add(target.path)
+            queue.append((target.path, ()))
+    while queue:
+        path, via = queue.popleft()
+        for inner in edges(project, project.modules[path]):
+            for target in inner.targets:
+                if target.path is None or target.path in seen:
+                    continue
+                seen.add(target.path)
+                hops = (*via, Place(inner.path, inner.line, f"loads `{target.name}`"))
+                if target.path in goals:
+                    found[target.path] = hops
+                if inner.how != "proxy":
+                    queue.append((target.path, hops))
+    return found
+
+
+def removable(project: Project, facts: ModuleFacts, loaded: Loaded) -> list[str]:
+    """Return the names of the ``__init__``'s import that just bind a script, and that nobody needs.
+
+    ``from . import train`` goes if nothing reads ``pkg.train`` that hasn't imported ``pkg.train`` itself;
+    ``from pkg import train`` works without it.
+    """
+    if loaded.number < 0:
+        return []
+    statement = facts.imports[loaded.number]
+    if not statement.is_from or statement.scope != 0 or statement.block != 0:
+        return []
+    found = []
+    for each in statement.names:
+        values = project.imported(facts, statement, each.name)
+        script = values[0].name if values[0].kind == "module" else ""
+        beside = f"{facts.path.rpartition('/')[0]}/{each.name}.py"
+        if script not in loaded.scripts or script != beside or each.asname not in (None, each.name):
+            continue
+        if (
+            len(facts.scopes[0].bindings.get(each.name, ())) == 1
+            and each.name not in facts.uses
+            and not _hides_names(facts)
+            and not any(reader != script for reader in _readers(project).get((facts.path, each.name), ()))
+        ):
+            found.append(each.name)
+    return found
+
+
+# --- who reads a module's names ---
+
+
+def _readers(project: Project) -> dict[tuple[str, str], list[str]]:
+    """Return who reads a module's attributes from outside: (module, name) to the readers' paths.
+
+    ``from module import name`` counts unless ``name`` is a submodule that would be imported anyway; so does
+    ``module.name``, unless the reader itself imports that submodule; ``mock.patch("module.name")`` and
+    ``getattr(module, "name")`` do; ``from module import *`` reads the name "*".
+    """
+    known = project.answers.get("readers")
+    if isinstance(known, dict):
+        return known
+    found: dict[tuple[str, str], list[str]] = {}
+    for facts in project.modules.values():
+        imports: dict[str, list[Import]] = {}
+        for statement in facts.imports:
+            for each in statement.names:
+                plain = each.name if statement.is_from else each.name.partition(".")[0]
+                imports.setdefault(each.asname or plain, []).append(statement)
+            if statement.is_from:
+                path = project.find(facts, statement.module or "", statement.level)
+                for each in statement.names:
+                    inner = f"{statement.module}.{each.name}" if statement.module else each.name
+                    if path and path != facts.path and not project.find(facts, inner, statement.level):
+                        found.setdefault((path, each.name), []).append(facts.path)
+        loads: set[str | None] = set()
+        for chain in _chains(facts):
+            for path, attr, submodule in _steps(project, facts, imports, chain.split(".")):
+                if submodule and not loads:
+                    loads = {target.path for each in facts.imports for target in project.targets(facts, each)}
+                if submodule is None or submodule not in loads:
+                    found.setdefault((path, attr), []).append(facts.path)
+        for call in facts.calls:
+            for path, attr in _named_by_string(project, facts, call):
+                found.setdefault((path, attr), []).append(facts.path)
+    for declared in project.entry_points:
+        module, _, attribute = declared.partition(":")
+        path = module_path(project, module)
+        if path and attribute:
+            found.setdefault((path, attribute.partition(".")[0]), []).append("")
+    project.answers["readers"] = found
+    return found
+
+
+def _chains(facts: ModuleFacts) -> Iterator[str]:
+    yield from sorted(facts.reads)
+    for store in facts.stores:
+        base = dotted(store.base) if store.attr else None
+        if base:
+            yield f"{base}.{store.attr}"
+
+
+def _steps(
+    project: Project, facts: ModuleFacts, imports: Mapping[str, list[Import]], parts: list[str]
+) -> Iterator[tuple[str, str, str | None]]:
+    """Follow ``a.b.c`` through modules: yield (module, attribute, the submodule that the attribute is or None)."""
+    for statement in imports.get(parts[0], ()):
+        value = project.imported(facts, statement, parts[0])[0]
+        at, done = value.name if value.kind == "module" else "", 1
+        while not at and not statement.is_from and done <= len(parts):
+            at = project.find(facts, ".".join(parts[:done])) or ""
+            done += not at
+        while at and done < len(parts):
+            inner = project.member(at, parts[done])[0]
+            submodule = inner.name if inner.kind == "module" else None
+            yield at, parts[done], submodule
+            at = submodule or ""
+            done += 1
+
+
+def _named_by_string(project: Project, facts: ModuleFacts, call: Call) -> Iterator[tuple[str, str]]:
+    """Yield the (module, attribute) that a call like ``patch("pkg.mod.name")`` or ``getattr(mod, "name")`` names."""
+    func = call.func
+    name = func.id if isinstance(func, Name) else func.attr if isinstance(func, Attribute) else ""
+    if name not in _PATCHERS or not call.args:
+        return
+    first = call.args[0]
+    if isinstance(first, Literal) and isinstance(first.value, str):
+        parts = first.value.split(".")
+        for count in range(1, len(parts)):
+            path = project.find(facts, ".".join(parts[:count]))
+            if path:
+                yield path, parts[count]
+        return
+    attrs = [arg.value for arg in call.args[1:2] if isinstance(arg, Literal) and isinstance(arg.value, str)]
+    if attrs and isinstance(first, (Name, Attribute)):
+        for value in project.values(first, Where(facts, call.scope, call.statement)):
+            if value.kind == "module":
+                yield value.name, attrs[0]
+
+
+def module_path(project: Project, name: str) -> str | None:
+    """Return the file of a module named in packaging metadata or settings, None if the project has none."""
+    below = name.replace(".", "/")
+    for folder in (project.root, *project.source_roots, f"{project.root}/src", f"{project.root}/lib"):
+        for path in (f"{folder}/{below}.py", f"{folder}/{below}/__init__.py"):
+            if path in project.modules:
+                return path
+    ends = (f"/{below}.py", f"/{below}/__init__.py")
+    found = [path for path in project.modules if path.endswith(ends)]
+    return found[0] if len(found) == 1 else None
+
+
+def _hides_names(facts: ModuleFacts) -> bool:
+    """Whether the module looks its own names up by string: ``globals()``, ``exec``, ``sys.modules[__name__]``."""
+    return "sys.modules" in facts.reads or any(
+        isinstance(call.func, Name) and call.func.id in _UNSEEN for call in facts.calls
+    )
+
+
+# --- which imports can move ---
+
+
+def needed(project: Project, facts: ModuleFacts, name: str) -> str | None:
+    """Tell why a name that the module imports has to stay at module level, None if it can move into functions.
+
+    Annotations count as uses: whoever evaluates or checks them finds the name in the module.
+
+    Args:
+        project: the project.
+        facts: the module.
+        name: a name bound by an import at module level.
+    """
+    key = ("needed", facts.path, name)
+    if key not in project.answers:
+        project.answers[key] = _needed(project, facts, name)
+    found = project.answers[key]
+    return found if isinstance(found, str) else None
+
+
+def _needed(project: Project, facts: ModuleFacts, name: str) -> str | None:
+    bindings = facts.scopes[0].bindings.get(name, [])
+    imports = [facts.imports[binding.target] for binding in bindings if binding.how == "import"]
+    if len(imports) < len(bindings):
+        return "it is bound in another way too"
+    if any(statement.scope != 0 or statement.block != 0 for statement in imports):
+        return "it is imported on a condition"
+    if len(imports) > 1 and not all(_binds_top(statement, name) for statement in imports):
+        return "it is imported in two ways"
+    if any(name in scope.declared for scope in facts.scopes):
+        return "it is declared global"
+    if _hides_names(facts):
+        return "the module looks up names by string"
+    uses = facts.uses.get(name, [])
+    if not uses:
+        return "nothing uses it here: it may be imported for its effect"
+    for use in uses:
+        line = facts.statements[use.statement].line
+        if facts.runs_at_import(use.scope):
+            return f"line {line} needs it at import time"
+        function = facts.scopes[outermost(facts, use.scope)]
+        if function.kind == "lambda":
+            return f"the lambda on line {line} uses it"
+        if function.name == "__del__" or _is_compiled(facts, use.scope):
+            return f"`{function.name}` on line {function.line} can't import"
+    if name in exported(facts):
+        return "it is in `__all__`"
+    readers = _readers(project)
+    starred = "*" in {each for (path, each) in readers if path == facts.path}
+    if (facts.path, name) in readers or (facts.path, "__dict__") in readers:
+        return "another module takes it from here"
+    if starred and "__all__" not in facts.scopes[0].bindings and not name.startswith("_"):
+        return "another module takes it from here with `import *`"
+    for statement in imports:
+        for each in statement.names:
+            if not statement.is_from and "." in each.name and _relied_on(project, each.name):
+                return f"another module relies on `{each.name}` being loaded"
+    return None
+
+
+def _binds_top(statement: Import, name: str) -> bool:
+    """Whether an ``import a.b`` binds ``a``."""
+    return not statement.is_from and any(
+        each.asname is None and each.name.partition(".")[0] == name for each in statement.names
+    )
+
+
+def _is_compiled(facts: ModuleFacts, scope: int) -> bool:
+    """Whether a function around the scope is compiled by a decorator that knows no imports (``@njit``)."""
+    while scope >= 0:
+        for decorator in facts.scopes[scope].decorators:
+            func = decorator.func if isinstance(decorator, Call) else decorator
+            if _COMPILED & set((dotted(func) or "").split(".")):
+                return True
+        scope = facts.scopes[scope].parent
+    return False
+
+
+def _relied_on(project: Project, module: str) -> bool:
+    """Whether some module reads ``a.b`` and never imports it itself: it relies on another module's ``import a.b``."""
+    known = project.answers.get("relied-on")
+    table: set[str] = known if isinstance(known, set) else set()
+    if known is None:
+        for facts in project.modules.values():
+            plain = {
+                each.name.partition(".")[0]: each.name
+                for statement in facts.imports
+                if not statement.is_from
+                for each in statement.names
+                if each.asname is None or "." not in each.name
+            }
+            chains = [chain for chain in facts.reads if chain.partition(".")[0] in plain]
+            if not chains:
+                continue
+            own = {each.name for statement in facts.imports if not statement.is_from for each in statement.names}
+            own |= {statement.module for statement in facts.imports if statement.module and not statement.level}
+            own |= {
+                f"{statement.module}.{each.name}"
+                for statement in facts.imports
+                if statement.module and not statement.level
+                for each in statement.names
+            }
+            table.update(
+                chain for chain in chains if not any(each == chain or each.startswith(f"{chain}.") for each in own)
+            )
+        project.answers["relied-on"] = table
+    return module in table
+
+
+def outermost(facts: ModuleFacts, scope: int) -> int:
+    """Return the outermost function or lambda around a scope; the scope must not run at import time."""
+    found = scope
+    while scope >= 0:
+        if facts.scopes[scope].kind in ("function", "lambda"):
+            found = scope
+        scope = facts.scopes[scope].parent
+    return found
+
+
+def functions(facts: ModuleFacts, name: str) -> list[int]:
+    """Return the outermost functions that use an imported name, in source order."""
+    return sorted({outermost(facts, use.scope) for use in facts.uses.get(name, ())})
+
+
+def insertion(project: Project, facts: ModuleFacts, function: int, names: Iterable[str]) -> int:
+    """Return the statement of a function after which an import goes, -1 for the start of its body.
+
+    A function that reads the program's arguments gets it after that, if nothing before uses the names.
+    """
+    key = ("reads-arguments", facts.path, function)
+    if key not in project.answers:
+        run = _run(project, facts, function, {}, main=False, stop=True, depth=0)
+        project.answers[key] = top_statement(facts, function, run.last) if run.place else -1
+    at = project.answers[key]
+    if not isinstance(at, int) or at < 0:
+        return -1
+    for name in names:
+        for use in facts.uses.get(name, ()):
+            if outermost(facts, use.scope) == function and top_statement(facts, function, use.statement) <= at:
+                return -1
+    return at
+
+
+def top_statement(facts: ModuleFacts, function: int, statement: int) -> int:
+    """Return the statement of a function's own body in which a statement stands."""
+    body = facts.scopes[function].body
+    while facts.statements[statement].block != body:
+        block = facts.blocks[facts.statements[statement].block]
+        statement = block.statement if block.parent >= 0 else facts.scopes[block.scope].statement
+    return statement
+
+
+# --- entry points ---
+
+
+def entries(project: Project) -> list[Entry]:
+    """Return the programs for which it pays to start light."""
+    known = project.answers.get("entries")
+    if isinstance(known, list):
+        return known
+    found: dict[tuple[str, int], Entry] = {}
+    for declared in project.entry_points:
+        module, _, attribute = declared.partition(":")
+        path = module_path(project, module)
+        if path is None:
+            continue
+        facts = project.modules[path]
+        if not attribute:
+            made = _program(project, facts)
+            found[path, -1] = made or _entry(facts)
+            continue
+        for value in project.member(path, attribute.partition(".")[0]):
+            if value.kind == "function" and value.site is not None:
+                found[value.site.path, value.site.scope] = _console_script(project, value.site)
+            elif value.kind != "unknown":
+                found[path, -1] = _entry(facts)
+    for facts in project.modules.values():
+        if (facts.path, -1) not in found and not _is_test(facts) and (made := _program(project, facts)):
+            found[made.path, made.function] = made
+    project.answers["entries"] = list(found.values())
+    return list(found.values())
+
+
+def _entry(facts: ModuleFacts) -> Entry:
+    return Entry(facts.path, -1, "console script", Place(facts.path, 1, "declared as a program"), ALL, {})
+
+
+def _console_script(project: Project, site: Site) -> Entry:
+    facts = project.modules[site.path]
+    scope = facts.scopes[site.scope]
+    if _is_command(project, facts, scope):
+        place = Place(site.path, scope.line, "the arguments are read before this runs")
+        return Entry(site.path, site.scope, "arguments", place, ALL, {})
+    early: dict[Site, int] = {site: ALL}
+    run = _run(project, facts, site.scope, early, main=False, stop=True, depth=0)
+    early[site] = run.last
+    place = run.place or Place(site.path, scope.line, "declared as a program")
+    return Entry(site.path, site.scope, "arguments" if run.place else "console script", place, ALL, early)
+
+
+def _program(project: Project, facts: ModuleFacts) -> Entry | None:
+    """Return the program that a file is, None if it is none or if it does not pay to start light."""
+    guarded = project.is_script(facts) is not None
+    early: dict[Site, int] = {}
+    run = _run(project, facts, 0, early, main=True, stop=True, depth=0)
+    imported = _first_import_that_parses(project, facts) if guarded or run.place else None
+    if imported is not None and imported.statement < run.last:
+        place = Place(facts.path, imported.line, "the arguments are read by a module that this loads")
+        return Entry(facts.path, -1, "arguments", place, imported.statement, early)
+    if run.place is not None:
+        return Entry(facts.path, -1, "arguments", run.place, run.last, early)
+    return None
+
+
+def _first_import_that_parses(project: Project, facts: ModuleFacts) -> Edge | None:
+    """Return the first import of a program that loads a module which reads the arguments while it is imported."""
+    for edge in edges(project, facts, main=True):
+        for target in edge.targets:
+            if target.path and _reads_arguments_at_import(project, target.path):
+                return edge
+    return None
+
+
+def _reads_arguments_at_import(project: Project, path: str) -> bool:
+    key = ("reads-arguments-at-import", path)
+    if key not in project.answers:
+        facts = project.modules[path]
+        project.answers[key] = _run(project, facts, 0, {}, main=False, stop=True, depth=0).place is not None
+    return project.answers[key] is True
+
+
+_NO_PROGRAMS = frozenset({"conftest.py", "setup.py", "noxfile.py", "versioneer.py", "tests.py", "hubconf.py"})
+
+
+def _is_test(facts: ModuleFacts) -> bool:
+    """Whether a file is a test or is run by a tool: it is no program of the project."""
+    folder, _, name = facts.path.rpartition("/")
+    if name in _NO_PROGRAMS or (name == "conf.py" and folder.rpartition("/")[2] in ("docs", "doc", "source")):
+        return True
+    if "tests" in folder.split("/"):
+        return True
+    if name.startswith("test_") or name.endswith("_test.py"):
+        return any(
+            scope.parent == 0 and scope.name.startswith(("test_", "Test")) and scope.kind in ("function", "class")
+            for scope in facts.scopes
+        )
+    return False
+
+
+# --- slow libraries on the way, and where to cut ---
+
+
+def _roots(project: Project, name: str) -> tuple[str, frozenset[str]]:
+    """Return which slow library importing a library's module loads itself ("" for none), and which it brings along."""
+    for extra in project.extra_heavy | (project.heavy_modules or frozenset()):
+        if name == extra or name.startswith(f"{extra}."):
+            return extra, heavy.brings(name)
+    if project.heavy_modules is not None:
+        return "", frozenset(each for each in heavy.brings(name) if each in project.heavy_modules)
+    return heavy.root(name), heavy.brings(name)
+
+
+def _leads(project: Project, target: Target, root: str) -> bool:
+    """Whether a library's module loads the slow library."""
+    own, along = _roots(project, target.name)
+    return own == root or root.partition(".")[0] in along
+
+
+class _Graph(NamedTuple):
+    """What a program loads before it has read its arguments.
+
+    ``early`` are the functions that run, ``roots`` the slow libraries, each with the project's modules that lead there.
+    """
+
+    early: dict[Site, int]
+    roots: dict[str, set[str]]
+
+
+def _start_edges(project: Project, entry: Entry, path: str) -> list[Edge]:
+    facts = project.modules[path]
+    main = path == entry.path and entry.function < 0
+    found = edges(project, facts, main=main)
+    if main:
+        found = [edge for edge in found if edge.statement <= entry.last]
+    if path == entry.path:
+        for site, last in entry.early.items():
+            inner = project.modules[site.path]
+            for index, statement in enumerate(inner.imports):
+                if inner.function_of(statement.scope) == site.scope and statement.statement <= last:
+                    found = found + [edge._replace(names=()) for edge in _edges_of(project, inner, index, statement)]
+    return found
+
+
+def _start_paths(project: Project, entry: Entry) -> list[str]:
+    """Return the files that a program begins with: its own, and its packages' where it can only run as a module."""
+    facts = project.modules[entry.path]
+    as_module = entry.function >= 0 or any(statement.level for statement in facts.imports)
+    return [entry.path, *(_packages(project, entry.path) if as_module else ())]
+
+
+def _graph(project: Project, entry: Entry) -> _Graph:
+    early = dict(entry.early)
+    backwards: dict[str, list[str]] = {}
+    direct: dict[str, set[str]] = {}
+    along: dict[str, set[str]] = {}
+    seen = set(_start_paths(project, entry))
+    queue = deque(seen)
+    while queue:
+        path = queue.popleft()
+        if path != entry.path or entry.function >= 0:
+            early.update(ran(project, project.modules[path]))
+        for edge in _start_edges(project, entry, path):
+            for target in edge.targets:
+                if target.path is not None:
+                    backwards.setdefault(target.path, []).append(path)
+                    if target.path not in seen:
+                        seen.add(target.path)
+                        queue.append(target.path)
+                    continue
+                root, brought = _roots(project, target.name)
+                if root:
+                    direct.setdefault(root, set()).add(path)
+                for each in brought:
+                    along.setdefault(each, set()).add(path)
+    for each in along:
+        if _roots(project, each)[0] == each:
+            direct.setdefault(each, set())
+    roots = {}
+    for root, paths in direct.items():
+        leads = set(paths) | along.get(root.partition(".")[0], set())
+        queue = deque(leads)
+        while queue:
+            for path in backwards.get(queue.popleft(), ()):
+                if path not in leads:
+                    leads.add(path)
+                    queue.append(path)
+        roots[root] = leads
+    return _Graph(early, roots)
+
+
+class _Found(NamedTuple):
+    edge: Edge
+    via: tuple[Place, ...]
+
+
+def _cuts_for(project: Project, entry: Entry, graph: _Graph, root: str) -> list[_Found] | None:
+    """Return the statements, nearest to the program, that have to move for it not to load a slow library.
+
+    None if there is a way to the library that can't be cut.
+    """
+    stuck = project.answers.setdefault(("unavoidable", root), set())
+    leads = graph.roots[root]
+    found: list[_Found] = []
+    starts = _start_paths(project, entry)
+    seen = set(starts)
+    stack: list[tuple[str, tuple[Place, ...]]] = [(path, ()) for path in starts]
+    while stack:
+        path, via = stack.pop()
+        if isinstance(stuck, set) and path in stuck:
+            return None
+        for edge in _start_edges(project, entry, path):
+            inner = [target.path for target in edge.targets if target.path in leads]
+            outer = any(target.path is None and _leads(project, target, root) for target in edge.targets)
+            if not inner and not outer:
+                continue
+            if _can_move(project, graph, edge):
+                found.append(_Found(edge, via))
+                continue
+            if outer:
+                movable = edge.number >= 0 and edge.names and not _needs_any(project, edge)
+                if isinstance(stuck, set) and not movable and path != entry.path:
+                    stuck.add(path)
+                return None
+            for each in inner:
+                if each is not None and each not in seen:
+                    seen.add(each)
+                    name = project.modules[each].name
+                    stack.append((each, (*via, Place(edge.path, edge.line, f"loads `{name}`"))))
+    return found
+
+
+def _needs_any(project: Project, edge: Edge) -> bool:
+    facts = project.modules[edge.path]
+    return any(needed(project, facts, name) for name in edge.names)
+
+
+def _can_move(project: Project, graph: _Graph, edge: Edge) -> bool:
+    if edge.number < 0 or not edge.names or _needs_any(project, edge):
+        return False
+    facts = project.modules[edge.path]
+    return not any(_used_early(graph.early, facts, name) for name in edge.names)
+
+
+def _used_early(early: Mapping[Site, int], facts: ModuleFacts, name: str) -> bool:
+    """Whether a function that runs at start-up, or one inside it, uses the name before the arguments are read."""
+    for use in facts.uses.get(name, ()):
+        function = outermost(facts, use.scope)
+        last = early.get(Site(facts.path, function))
+        if last is None:
+            continue
+        if last == ALL or top_statement(facts, function, use.statement) <= top_statement(facts, function, last):
+            return True
+    return False
+
+
+def cuts(project: Project) -> dict[str, list[Cut]]:
+    """Return, per file, the import statements that make programs start faster when they move."""
+    known = project.answers.get("cuts")
+    if isinstance(known, dict):
+        return known
+    made: dict[str, list[Cut]] = {}
+    if project.heavy_imports == "everywhere":
+        made = _everywhere(project)
+    elif project.heavy_imports == "startup":
+        made = _at_startup(project)
+    project.answers["cuts"] = made
+    return made
+
+
+class _Merged(NamedTuple):
+    names: dict[str, None]
+    roots: dict[str, int]
+    entries: dict[tuple[str, int], Entry]
+    via: tuple[Place, ...]
+    own: bool
+
+
+def _at_startup(project: Project) -> dict[str, list[Cut]]:
+    merged: dict[tuple[str, int], _Merged] = {}
+    for entry in entries(project):
+        graph = _graph(project, entry)
+        answers = {root: _cuts_for(project, entry, graph, root) for root in graph.roots}
+        kept = frozenset(root for root, found in answers.items() if found is None)
+        mine: dict[tuple[str, int], set[str]] = {}
+        for root, found in answers.items():
+            for edge, via in found or ():
+                key = (edge.path, edge.number)
+                mine.setdefault(key, set()).add(root)
+                own = all(target.path is None for target in edge.targets)
+                if key not in merged:
+                    onward = () if own else _onward(project, edge, graph, root)
+                    merged[key] = _Merged({}, {}, {}, (*via, *onward), own)
+                merged[key].names.update(dict.fromkeys(edge.names))
+                merged[key].entries.setdefault((entry.path, entry.function), entry)
+        for key, roots in mine.items():
+            saved = heavy.estimate(frozenset(roots) | kept) - heavy.estimate(kept)
+            for root in roots:
+                merged[key].roots[root] = max(merged[key].roots.get(root, 0), saved)
+    made: dict[str, list[Cut]] = {}
+    for (path, index), each in sorted(merged.items()):
+        saved = max(each.roots.values())
+        made.setdefault(path, []).append(
+            Cut(
+                path,
+                index,
+                tuple(each.names),
+                _shown(each),
+                saved,
+                each.own,
+                tuple(each.entries.values()),
+                each.via,
+            )
+        )
+    return made
+
+
+def _shown(merged: _Merged) -> tuple[str, ...]:
+    """Return the slow libraries to name: not those that only come along with another one."""
+    roots = sorted(merged.roots, key=lambda root: (-heavy.estimate(frozenset((root,))), root))
+    brought = {part for root in roots for part in heavy.brings(root)}
+    first = [root for root in roots if root.partition(".")[0] not in brought]
+    return tuple(first or roots)
+
+
+def _onward(project: Project, edge: Edge, graph: _Graph, root: str) -> tuple[Place, ...]:
+    """Return the hops from a project module that an edge loads to the import of the slow library."""
+    leads = graph.roots[root]
+    queue: deque[tuple[str, tuple[Place, ...]]] = deque(
+        (target.path, ()) for target in edge.targets if target.path in leads and target.path is not None
+    )
+    seen = {path for path, _ in queue}
+    while queue:
+        path, via = queue.popleft()
+        for inner in edges(project, project.modules[path]):
+            for target in inner.targets:
+                if target.path is None and _leads(project, target, root):
+                    return (*via, Place(inner.path, inner.line, f"loads `{target.name}`"))
+                if target.path in leads and target.path is not None and target.path not in seen:
+                    seen.add(target.path)
+                    queue.append((target.path, (*via, Place(inner.path, inner.line, f"loads `{target.name}`"))))
+    return ()
+
+
+def _everywhere(project: Project) -> dict[str, list[Cut]]:
+    made: dict[str, list[Cut]] = {}
+    for facts in project.modules.values():
+        if _is_test(facts):
+            continue
+        graph = _Graph(dict(ran(project, facts)), {})
+        for edge in edges(project, facts):
+            roots = {_roots(project, target.name)[0] for target in edge.targets if target.path is None} - {""}
+            if roots and _can_move(project, graph, edge):
+                saved = heavy.estimate(frozenset(roots))
+                made.setdefault(facts.path, []).append(
+                    Cut(facts.path, edge.number, edge.names, tuple(sorted(roots)), saved, True, (), ())
+                )
+    return made
+
+
+def before_what(cut: Cut) -> str:
+    """Say in words which programs load something too early: "before `train.py` has read its arguments"."""
+    if not cut.entries:
+        return "as soon as this module is imported"
+    first = cut.entries[0]
+    name = first.path.rpartition("/")[2]
+    more = len(cut.entries) - 1
+    others = f" and {more} more program{'s' * (more > 1)}" if more else ""
+    read = any(entry.reason == "arguments" for entry in cut.entries)
+    has, its = ("have", "their") if more else ("has", "its")
+    return f"before `{name}`{others} {f'{has} read {its} arguments' if read else f'{has} started'}"
+
+
+def slow_libraries(cut: Cut) -> str:
+    """Say in words what is loaded and what it costs: "`torch` (about 1.9 s)"."""
+    *others, last = (f"`{root}`" for root in cut.roots)
+    names = f"{', '.join(others)} and {last}" if others else last
+    return f"{names} (about {cut.milliseconds / 1000:.1f} s)" if cut.milliseconds else names
+
+
+def import_in_words(facts: ModuleFacts, number: int, names: Iterable[str]) -> str:
+    """Return an import statement with only the names that matter, shortened: "from a import b, c, …"."""
+    statement = facts.imports[number]
+    wanted = set(names)
+    words = []
+    for each in statement.names:
+        bound = each.asname or (each.name if statement.is_from else each.name.partition(".")[0])
+        if bound in wanted:
+            words.append(f"{each.name} as {each.asname}" if each.asname else each.name)
+    listed = ", ".join(words[:3]) + (", …" if len(words) > 3 else "")
+    return (
+        f"from {'.' * statement.level}{statement.module or ''} import {listed}"
+        if statement.is_from
+        else f"import {listed}"
+    )
