@@ -42,6 +42,8 @@ Answer = TypeVar("Answer")
 
 MAX_DEPTH = 12
 MAX_STEPS = 3000
+MAX_VALUES = 200
+"""How deep and how long a question is followed, and how many different values an answer has at most."""
 
 
 class Site(NamedTuple):
@@ -526,7 +528,13 @@ class Project:
         return [UNKNOWN]
 
     def _flat(self, groups: Iterable[list[Value]]) -> list[Value]:
-        return [value for group in groups for value in group] or [UNKNOWN]
+        found: dict[object, Value] = {}
+        for group in groups:
+            for value in group:
+                found.setdefault(_identity(value), value)
+                if len(found) > MAX_VALUES:
+                    return [*found.values(), UNKNOWN]
+        return list(found.values()) or [UNKNOWN]
 
     def _unbound(self, facts: ModuleFacts, name: str, depth: int) -> list[Value]:
         if self._has_star(facts):
@@ -1007,6 +1015,13 @@ def _stores_on_self(facts: ModuleFacts) -> dict[int, list[Store]]:
 
 def _kind(expr: Expr) -> str:
     return "collection" if isinstance(expr, Collection) else "comprehension"
+
+
+def _identity(value: Value, depth: int = 0) -> object:
+    """Return a key that is the same for values that differ in nothing but the way that led to them."""
+    frame = id(value.where.frame) if value.where is not None else 0
+    inner = _identity(value.of, depth + 1) if value.of is not None and depth < 4 else None
+    return (value.kind, value.name, value.site, id(value.expr), frame, inner)
 
 
 def _is_none(value: Value) -> bool:
