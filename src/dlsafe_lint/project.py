@@ -86,7 +86,8 @@ class Value(NamedTuple):
     ``expr``), "part" (attribute or item ``name`` of the value ``of``), "literal", "collection", "comprehension"
     (``expr``), "missing" (a parameter that has no default and is not passed) or "unknown" (named "argument" where it
     is whatever callers outside the project pass).
-    ``where`` is where ``expr`` stands; ``via`` are the hops that lead to it.
+    ``where`` is where ``expr`` stands; ``via`` are the hops that lead to it. An instance with ``where`` but without
+    ``expr`` is made by nobody in particular: its constructor's parameters have their defaults.
     """
 
     kind: str
@@ -421,7 +422,7 @@ class Project:
         found: list[Value] = []
         site = Site(facts.path, scope)
         for caller, call in self.callers(site):
-            bound = self.bind(site, caller, call)
+            bound = self.bind(site, caller, call, depth=depth + 1)
             if bound is None:
                 found.append(UNKNOWN)
             elif name in bound.args:
@@ -462,7 +463,7 @@ class Project:
         self.running = True
         try:
             if where.frame is not None or not isinstance(expr, (Name, Attribute, Call, Subscript)):
-                return self._values(expr, where, depth)
+                return _distinct(self._values(expr, where, depth))
             return self._remembered(expr, where, depth, outermost=outermost)
         finally:
             self.running = not outermost
@@ -479,7 +480,7 @@ class Project:
         self.pending.add(key)
         before, self.cut_short = self.cut_short, False
         try:
-            made = self._values(expr, where, depth)
+            made = _distinct(self._values(expr, where, depth))
         finally:
             self.pending.discard(key)
         if outermost or not self.cut_short:
@@ -528,13 +529,7 @@ class Project:
         return [UNKNOWN]
 
     def _flat(self, groups: Iterable[list[Value]]) -> list[Value]:
-        found: dict[object, Value] = {}
-        for group in groups:
-            for value in group:
-                found.setdefault(_identity(value), value)
-                if len(found) > MAX_VALUES:
-                    return [*found.values(), UNKNOWN]
-        return list(found.values()) or [UNKNOWN]
+        return [value for group in groups for value in group] or [UNKNOWN]
 
     def _unbound(self, facts: ModuleFacts, name: str, depth: int) -> list[Value]:
         if self._has_star(facts):
@@ -625,8 +620,11 @@ class Project:
             and facts.scopes[function].name in ("__init__", "__new__", "__post_init__")
             and depth < MAX_DEPTH
         ):
-            frame = self.bind(Site(facts.path, function), value.where.facts, value.expr, value.where, value)
+            frame = self.bind(Site(facts.path, function), value.where.facts, value.expr, value.where, value, depth + 1)
             return Where(facts, store.scope, store.statement, frame)
+        if value.expr is None and value.where is not None and facts.scopes[function].name in ("__init__", "__new__"):
+            # an instance made by nobody in particular: what callers pass is left out
+            return Where(facts, store.scope, store.statement, Frame(function, facts.path, {}, True, value))
         return Where(facts, store.scope, store.statement)
 
     def item(self, value: Value, key: Expr, depth: int = 0) -> list[Value]:
@@ -680,7 +678,7 @@ class Project:
                 case "function" if callee.site and self.scope(callee.site).is_generator:
                     found.append(Value("generator", callee.name, callee.site, call, where, of=callee.of))
                 case "function" if callee.site:
-                    frame = self.bind(callee.site, where.facts, call, where, callee.of)
+                    frame = self.bind(callee.site, where.facts, call, where, callee.of, depth + 1)
                     returned = self._returned(callee.site, frame, depth)
                     scope = self.modules[callee.site.path].scopes[callee.site.scope]
                     hop = Place(callee.site.path, scope.line, f"`{scope.name}` returns it")
@@ -763,6 +761,7 @@ class Project:
         call: Call,
         where: Where | None = None,
         receiver: Value | None = None,
+        depth: int = 0,
     ) -> Frame | None:
         """Bind a call's arguments to the parameters of the function ``site``.
 
@@ -772,6 +771,7 @@ class Project:
             call: the call.
             where: where the arguments are evaluated; the call's own place by default.
             receiver: what ``self`` is, if known.
+            depth: of the question that asks.
         """
         function = self.scope(site)
         at = where or Where(caller, call.scope, call.statement)
@@ -798,7 +798,7 @@ class Project:
         names = {param.name for param in params if param.kind in ("positional", "keyword")}
         for key, value in call.keywords:
             if key is None:
-                inner = self._literal_dict(value, at)
+                inner = self._literal_dict(value, at, depth)
                 if inner is None:
                     complete = False
                     continue
@@ -815,10 +815,10 @@ class Project:
             args[stars.name] = (Collection("dict", tuple(value for _, value in extra), keys), at)
         return Frame(site.scope, site.path, args, complete, receiver)
 
-    def _literal_dict(self, expr: Expr, where: Where) -> list[tuple[str, Expr, Where]] | None:
+    def _literal_dict(self, expr: Expr, where: Where, depth: int = 0) -> list[tuple[str, Expr, Where]] | None:
         """Return the items of a dict that is written out (``dict(a=1)`` included), None if it can't be seen whole."""
         found: list[tuple[str, Expr, Where]] = []
-        values = self.values(expr, where, 1)
+        values = self.values(expr, where, depth + 1)
         for value in values:
             match value:
                 case Value("collection", expr=Collection("dict", items, keys), where=at) if at is not None:
@@ -1015,6 +1015,17 @@ def _stores_on_self(facts: ModuleFacts) -> dict[int, list[Store]]:
 
 def _kind(expr: Expr) -> str:
     return "collection" if isinstance(expr, Collection) else "comprehension"
+
+
+def _distinct(values: list[Value]) -> list[Value]:
+    """Return each value once, and not too many."""
+    if len(values) < 5:
+        return values
+    found: dict[object, Value] = {}
+    for value in values:
+        found.setdefault(_identity(value), value)
+    kept = list(found.values())
+    return kept if len(kept) <= MAX_VALUES else [*kept[:MAX_VALUES], UNKNOWN]
 
 
 def _identity(value: Value, depth: int = 0) -> object:
