@@ -100,7 +100,9 @@ def construction(project: Project, site: Site, made: Value | None = None) -> Con
     known = project.answers.get(key) if made is None else None
     if isinstance(known, Construction):
         return known
-    run = _Run(project, site, made or Value("instance", project.scope(site).name, site))
+    facts = project.modules[site.path]
+    nobody = Value("instance", project.scope(site).name, site, where=Where(facts, site.scope, len(facts.statements)))
+    run = _Run(project, site, made or nobody)
     for name in CONSTRUCTORS:
         constructor = project.method(site, name)
         if constructor is not None:
@@ -280,7 +282,8 @@ class _Run:
         """Whether ``later`` runs on every path from ``event`` to the end, as far as blocks tell."""
         level = 0
         while (
-            level + 1 < min(len(later.trace), len(event.trace)) and later.trace[level + 1][0] == event.trace[level + 1][0]
+            level + 1 < min(len(later.trace), len(event.trace))
+            and later.trace[level + 1][0] == event.trace[level + 1][0]
         ):
             level += 1
         if later.trace[0][0] != event.trace[0][0]:
@@ -412,9 +415,7 @@ def drops(project: Project, site: Site, attr: str) -> bool:
             return attr not in attributes
         if attr in texts or filters:
             return True
-        stored = any(
-            store.attr == attr and facts.function_of(store.scope) == method.scope for store in facts.stores
-        )
+        stored = any(store.attr == attr and facts.function_of(store.scope) == method.scope for store in facts.stores)
         return stored or ("__dict__" not in attributes and attr not in attributes)
     return False
 
@@ -425,11 +426,12 @@ def knows_processes(project: Project, site: Site) -> bool:
         if base.site is None:
             continue
         facts = project.modules[base.site.path]
-        for caller, call in (*project.calls_by_name.get("getpid", ()), *project.calls_by_name.get("current_process", ())):
+        for caller, call in (
+            *project.calls_by_name.get("getpid", ()),
+            *project.calls_by_name.get("current_process", ()),
+        ):
             if caller is facts:
                 scope = facts.scopes[facts.function_of(call.scope)]
                 if scope.parent == base.site.scope:
                     return True
     return False
-
-

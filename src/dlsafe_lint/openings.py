@@ -20,13 +20,12 @@ from dlsafe_lint.datasets import (
 from dlsafe_lint.facts import (
     Attribute,
     Call,
+    Choice,
     Collection,
-    Compared,
     Comprehension,
     Derived,
     Expr,
     Name,
-    Opaque,
     Subscript,
     dotted,
     walk,
@@ -53,6 +52,7 @@ class Opened(NamedTuple):
     Attributes:
         kind: what kind of handle.
         call, where: the call that opens it.
+        outer: the call that brings it in: of a wrapper class that keeps it, or `call` itself.
         sure: whether it is certain that the call opens one.
         via: the hops from the expression to the call.
     """
@@ -60,6 +60,7 @@ class Opened(NamedTuple):
     kind: Handle
     call: Call
     where: Where
+    outer: Call
     sure: bool = True
     via: tuple[Place, ...] = ()
 
@@ -150,7 +151,7 @@ def opened(project: Project, expr: Expr, where: Where, depth: int = 0) -> list[O
         for callee in project.values(expr.func, where):
             name = _qualified(project, callee.site) if callee.kind == "function" and callee.site else ""
             if name in project.handles:
-                return [Opened(handles.added(name), expr, where)]
+                return [Opened(handles.added(name), expr, where, expr)]
     for value in project.values(expr, where):
         found.extend(_held(project, value, depth))
     return found
@@ -173,7 +174,7 @@ def _held(project: Project, value: Value, depth: int) -> list[Opened]:
             return _taken(project, value, depth)
         case Value("instance", site=site, expr=Call() as call, where=where) if site is not None and where is not None:
             if _qualified(project, site) in project.handles:
-                return [Opened(handles.added(_qualified(project, site)), call, where)]
+                return [Opened(handles.added(_qualified(project, site)), call, where, call)]
             return _wrapped(project, value, site, call, where, depth)
     return []
 
@@ -185,10 +186,10 @@ def _taken(project: Project, value: Value, depth: int) -> list[Opened]:
         return []
     call, where = root.expr, root.where
     if steps and value.expr is not None and isinstance(value.expr, Call):
-        by_method = handles.handle(f"{root.name}().{steps[-1]}", _literals(value.expr))
+        by_method = handles.handle(f"{root.name}().{steps[-1]}", _arguments(project, value.expr, value.where or where))
         if by_method is not None and value.where is not None:
-            return [Opened(by_method, value.expr, value.where, via=value.via)]
-    kind = handles.handle(root.name, _literals(call)) or (
+            return [Opened(by_method, value.expr, value.where, value.expr, via=value.via)]
+    kind = handles.handle(root.name, _arguments(project, call, where)) or (
         handles.added(root.name) if root.name in project.handles else None
     )
     if kind is not None:
@@ -203,7 +204,7 @@ def _taken(project: Project, value: Value, depth: int) -> list[Opened]:
         if not kind.fork:
             inside = [each for arg in call.args[:1] for each in opened(project, arg, where, depth + 1)]
             kind = kind._replace(fork=next((each.kind.fork for each in inside if each.kind.fork), ""))
-        return [Opened(kind, call, where, sure, value.via)]
+        return [Opened(kind, call, where, call, sure, value.via)]
     if steps:
         return []
     args = (*call.args, *(inner for _, inner in call.keywords))
@@ -228,7 +229,7 @@ def _mapped(project: Project, call: Call, where: Where) -> list[Opened]:
     for value in project.values(call.args[0], where):
         kind = handles.handle(value.name, {0: ...}) if value.kind == "external" and value.name != "numpy.load" else None
         if kind is not None:
-            found.append(Opened(kind, call, where, via=value.via))
+            found.append(Opened(kind, call, where, call, via=value.via))
     return found
 
 
@@ -244,13 +245,30 @@ def _steps(value: Value) -> tuple[Value, tuple[str, ...]]:
     return value, tuple(reversed(steps))
 
 
-def _literals(call: Call) -> dict[str | int, object]:
-    found: dict[str | int, object] = {}
-    for index, arg in enumerate(call.args):
-        found[index] = arg.value if isinstance(arg, LiteralExpr) else ...
+def _arguments(project: Project, call: Call, where: Where) -> dict[str | int, object]:
+    """Return a call's arguments as `handles.handle` wants them: literal values, `...` for anything else."""
+    found: dict[str | int, object] = {index: _value(project, arg, where) for index, arg in enumerate(call.args)}
     for name, arg in call.keywords:
-        found[name if name is not None else "**"] = arg.value if isinstance(arg, LiteralExpr) else ...
+        if name is not None:
+            found[name] = _value(project, arg, where)
+        else:
+            found["**"] = ...
+    if "**" in found:
+        for name in handles.TELLING:
+            passed = project.argument_at(call, where, name)
+            if passed is not None:
+                found[name] = _value(project, *passed)
     return found
+
+
+def _value(project: Project, expr: Expr, where: Where) -> object:
+    if isinstance(expr, LiteralExpr):
+        return expr.value
+    if not isinstance(expr, (Name, Attribute)):
+        return ...
+    values = project.values(expr, where)
+    literals = {value.expr.value for value in values if isinstance(value.expr, LiteralExpr) and value.kind == "literal"}
+    return literals.pop() if len(literals) == 1 and all(value.kind == "literal" for value in values) else ...
 
 
 def _wrapped(project: Project, value: Value, site: Site, call: Call, where: Where, depth: int) -> list[Opened]:
@@ -267,7 +285,7 @@ def _wrapped(project: Project, value: Value, site: Site, call: Call, where: Wher
                 line = each.where.facts.statements[each.where.statement].line
                 hop = Place(each.where.facts.path, line, f"`{project.scope(site).name}` keeps it as `{each.attr}`")
                 kind = handle.kind._replace(fork="") if knows_processes(project, site) else handle.kind
-                found.append(Opened(kind, call, where, handle.sure, (*value.via, hop, *handle.via)))
+                found.append(handle._replace(kind=kind, outer=call, via=(*value.via, hop, *handle.via)))
     return found[:1]
 
 
@@ -338,7 +356,11 @@ def _archive_uses(project: Project, facts: ModuleFacts) -> set[tuple[str, str]]:
     for expr, scope, _ in expressions(facts):
         for inner in walk(expr):
             match inner:
-                case Subscript(value, LiteralExpr(str())) | Subscript(value, Derived("joined", _)) | Attribute(value, "files"):
+                case (
+                    Subscript(value, LiteralExpr(str()))
+                    | Subscript(value, Derived("joined", _))
+                    | Attribute(value, "files")
+                ):
                     owner = dotted(value)
                     if owner:
                         function = facts.function_of(scope)
@@ -399,7 +421,7 @@ def _constructed(project: Project, site: Site) -> Iterator[tuple[str, Kept]]:
     """Yield what instances of a Dataset keep when their construction has ended."""
     built = construction(project, site)
     for carried in built.carried:
-        for handle in opened(project, carried.expr, carried.where):
+        for handle in _of(project, carried):
             yield from _report(project, site, carried, handle, built.functions)
     for name in CONSTRUCTORS:
         constructor = project.method(site, name)
@@ -413,9 +435,7 @@ def _report(
     path, statement, call, via = _blame(project, site, carried, handle, functions)
     made = _judged(project, site, carried, handle)
     if made is not None:
-        facts = project.modules[path]
-        inside = handle.where.facts is facts and handle.call.statement == statement
-        opener = handle.call.number if inside else None
+        opener = _opener_in(handle, project.modules[path], statement)
         yield path, made._replace(statement=statement, call=call, opener=opener, via=(*via, *made.via))
 
 
@@ -504,25 +524,65 @@ def _passed(project: Project, site: Site, constructor: Site) -> Iterator[tuple[s
             continue  # a subclass's constructor, which is followed from the subclass
         where = Where(facts, call.scope, call.statement)
         args = (*call.args, *(value for _, value in call.keywords))
-        passed = [each for arg in args for each in opened(project, arg, where)]
-        if not passed:
+        if not any(_brings(project, arg, where) for arg in args):
             continue
         made = next((value for value in project.values(call, where) if value.expr is call and value.site == site), None)
-        if made is None:
+        if made is None or not _reaches_workers(project, facts, call):
             continue
+        own = {id(each.call) for carried in construction(project, site).carried for each in _of(project, carried)}
         for carried in construction(project, site, made).carried:
-            for handle in opened(project, carried.expr, carried.where):
-                if any(each.call is handle.call for each in passed):
-                    judged = _judged(project, site, carried, handle)
-                    if judged is not None:
-                        line = carried.where.facts.statements[carried.where.statement].line
-                        hop = Place(carried.where.facts.path, line, f"`{project.scope(site).name}` keeps it")
-                        inside = handle.where.facts is facts and handle.call.statement == call.statement
-                        opener = handle.call.number if inside else None
-                        yield (
-                            facts.path,
-                            judged._replace(statement=call.statement, call=call.number, opener=opener, via=(hop, *judged.via)),
-                        )
+            for handle in _of(project, carried):
+                judged = _judged(project, site, carried, handle) if id(handle.call) not in own else None
+                if judged is not None:
+                    line = carried.where.facts.statements[carried.where.statement].line
+                    hop = Place(carried.where.facts.path, line, f"`{project.scope(site).name}` keeps it")
+                    yield (
+                        facts.path,
+                        judged._replace(
+                            statement=call.statement,
+                            call=call.number,
+                            opener=_opener_in(handle, facts, call.statement),
+                            via=(hop, *judged.via),
+                        ),
+                    )
+
+
+def _of(project: Project, carried: Carried) -> list[Opened]:
+    return opened(project, carried.expr, carried.where)
+
+
+def _opener_in(handle: Opened, facts: ModuleFacts, statement: int) -> int | None:
+    """Return the number of the call that opens the handle if the statement holds it."""
+    inside = handle.where.facts is facts and handle.call.statement == statement
+    return handle.call.number if inside else None
+
+
+def _brings(project: Project, arg: Expr, where: Where) -> bool:
+    """Whether an argument holds a handle: the caller's own, or whatever its callers pass if that always is one."""
+    if not isinstance(arg, (Name, Attribute, Call, Collection, Comprehension, Choice, Subscript)):
+        return False
+    function = where.facts.function_of(where.scope)
+    bare = where._replace(frame=Frame(function, where.facts.path, {}, True))
+    if opened(project, arg, bare):
+        return True
+    values = project.values(arg, where)
+    return all(_held(project, value, 0) for value in values)
+
+
+def _reaches_workers(project: Project, facts: ModuleFacts, call: Call) -> bool:
+    """Whether workers may get the Dataset that a call makes: not if it is only loaded without them or read directly."""
+    idle = False
+    for loader in workers.loaders(project):
+        if any(value.expr is call for value in workers.dataset_values(project, loader)):
+            if loader.confidence is not None:
+                return True
+            idle = True
+    if idle:
+        return False
+    return not any(
+        any(value.expr is call for value in project.values(each.iterable, Where(facts, each.scope, each.statement)))
+        for each in facts.iterations
+    )
 
 
 def _idle(project: Project, site: Site) -> bool:
@@ -617,8 +677,7 @@ def _module_handle(
                 continue
             if confidence == "certain" and (not handle.sure or _idle(project, site)):
                 confidence = "likely"
-            inside = handle.where.facts is facts and handle.call.statement == binding.statement
-            opener = handle.call.number if inside else None
+            opener = _opener_in(handle, facts, binding.statement)
             scope_name = facts.scopes[scope].name
             hop = Place(site.path, project.scope(site).line, f"`{project.scope(site).name}` uses it")
             yield (

@@ -1,9 +1,9 @@
 """What opens a handle, and what becomes of such a handle when worker processes start.
 
 A handle is an object tied to something that the process has open: a file, an archive, a database, a video. Source: the
-evidence tables, for which every kind was kept on a Dataset's self and read by real workers under each start method (torch
-2.13, CPython 3.11, Linux). Readers that pickle and read right under fork (arrays, memory maps of numpy, xarray, zarr
-directories, nibabel, pydicom, files in memory) are no handles here.
+evidence tables, for which every kind was kept on a Dataset's self and read by real workers under each start method
+(torch 2.13, CPython 3.11, Linux). Readers that pickle and read right under fork (arrays, memory maps of numpy, xarray,
+zarr directories, nibabel, pydicom, files in memory) are no handles here.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Handle(NamedTuple):
         pickle: the error when a spawned or forkserver worker is sent it; "" if it can be sent.
         fork: what forked workers that share it meet; "" if all that they read was right.
         closed: the error when it is sent after it was closed; `SAME`: as if it were open; "": it can be sent then.
-        parts: what still holds the handle when taken out of it: methods ("cursor()"), attributes ("variables"), items by
-            a name ("[name]"), by something unknown ("[]") or by number or slice ("[:]"). "pages[:]" holds only after
-            "pages", "root.*" is any attribute after "root", "[]" and "[:]" alone hold only as the first step. Everything
-            else is read out.
+        parts: what still holds the handle when taken out of it: methods ("cursor()"), attributes ("variables"), items
+            by a name ("[name]"), by something unknown ("[]") or by number or slice ("[:]"). "pages[:]" holds only after
+            "pages", "root.*" is any attribute after "root", "[]" and "[:]" alone hold only as the first step.
+            Everything else is read out.
         warned: what its library says about fork although the forked workers read right.
         confidence: how sure a finding about it can be at most.
         forkserver: what forkserver workers meet where it differs from spawn.
@@ -118,9 +118,7 @@ _TIFF = Handle(
     _READER,
     f"{_OFFSET}exceptions, and now and then wrong data silently",
     closed="",
-    parts=frozenset(
-        {"pages", "series", "filehandle", "pages[:]", "pages[]", "series[:]", "series[]", "aszarr()"}
-    ),
+    parts=frozenset({"pages", "series", "filehandle", "pages[:]", "pages[]", "series[:]", "series[]", "aszarr()"}),
 )
 _TIFF_STORE = Handle("open `tifffile` zarr store", "TypeError: cannot pickle '_thread.RLock' object", parts=frozenset())
 _IMAGEIO = Handle("open `imageio` reader", _READER, f"{_OFFSET}exceptions, and now and then wrong data silently")
@@ -250,9 +248,7 @@ HANDLES: dict[str, Handle] = {
         "open `av` container",
         _CINIT,
         f"{_OFFSET}av.error.InvalidDataError, or the loader waits for ever",
-        parts=frozenset(
-            {"streams", "streams[:]", "video", "video[:]", "audio", "audio[:]", "decode()", "demux()"}
-        ),
+        parts=frozenset({"streams", "streams[:]", "video", "video[:]", "audio", "audio[:]", "decode()", "demux()"}),
     ),
     "decord.VideoReader": _VIDEO,
     "decord.AudioReader": _VIDEO,
@@ -316,7 +312,10 @@ HOLDERS = frozenset(
 """Callables whose result holds the handles among their arguments."""
 
 CONTAINERS = frozenset({"list", "tuple", "set", "dict", "sorted", "collections.OrderedDict", "collections.deque"})
-"""Callables whose result holds the handles that a collection among their arguments holds; a handle itself is read out."""
+"""Callables whose result holds what a collection among their arguments holds; a handle itself is read out."""
+
+TELLING = ("mode", "buffering", "lock", "chunksize", "iterator", "aszarr")
+"""Arguments that tell what kind of handle a call opens."""
 
 CLOSERS = frozenset({"close", "release"})
 """Methods that close a handle."""
@@ -346,7 +345,8 @@ def handle(name: str, arguments: Mapping[str | int, object]) -> Handle | None:
             locked = arguments.get("lock", ... if "**" in arguments else True)
             return kind if locked is True else kind._replace(fork="")
         case "pandas.read_csv" | "pandas.read_table":
-            return kind if arguments.get("chunksize") or arguments.get("iterator") else None
+            chunks, iterator = arguments.get("chunksize"), arguments.get("iterator")
+            return kind if (chunks and chunks is not ...) or iterator is True else None
         case "tifffile.imread":
             return kind if arguments.get("aszarr") is True else None
         case "io.FileIO" | "gzip.open" | "bz2.open" | "lzma.open" | "zipfile.ZipFile" | "tarfile.open" | "wave.open":

@@ -124,7 +124,9 @@ class OpenHandleInDataset(Rule):
 def _message(kept: Kept) -> str:
     article = "an" if kept.kind.what.lstrip("`")[:1] in "aeiou" else "a"
     if kept.fate == "closed":
-        return f"`{kept.name}` keeps {article} {kept.kind.what}, closed but not dropped, that the DataLoader's workers get"
+        return (
+            f"`{kept.name}` keeps {article} {kept.kind.what}, closed but not dropped, that the DataLoader's workers get"
+        )
     if kept.fate == "shared":
         return f"`{kept.name}` is {article} {kept.kind.what} that the DataLoader's forked workers share"
     return f"`{kept.name}` keeps {article} {kept.kind.what} that the DataLoader's workers get"
