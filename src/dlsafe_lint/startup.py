@@ -305,6 +305,10 @@ def _run(
     for call_statement, func, call in _called_in(project, facts, scope):
         if scope == 0 and not _runs(facts, call_statement, main):
             continue
+        if _is_given(project, facts, func, scope if call is None else call.scope):
+            if stop and call is not None and isinstance(func, Attribute) and func.attr in cli.METHODS:
+                return _Run(call_statement, Place(facts.path, call.line, "the arguments are read here"))
+            continue
         where = Where(facts, scope if call is None else call.scope, call_statement)
         if stop and call is not None and _parses(project, facts, call):
             return _Run(call_statement, Place(facts.path, call.line, "the arguments are read here"))
@@ -328,6 +332,21 @@ def _run(
             if result.place is not None:
                 return _Run(call_statement, result.place)
     return _Run(ALL, None)
+
+
+def _is_given(project: Project, facts: ModuleFacts, func: Expr, scope: int) -> bool:
+    """Whether what is called comes from a parameter, ``self`` aside: then any caller may have its say."""
+    while isinstance(func, (Attribute, Call)):
+        func = func.value if isinstance(func, Attribute) else func.func
+    if not isinstance(func, Name):
+        return True
+    owner = facts.resolve(func.id, scope)
+    if owner < 0 or facts.scopes[owner].kind not in ("function", "lambda"):
+        return False
+    if any(binding.how != "param" for binding in facts.scopes[owner].bindings[func.id]):
+        return False
+    params = facts.scopes[owner].params
+    return not (params and params[0].name == func.id and project.receiver(facts, facts.scopes[owner]) is not None)
 
 
 def _called_in(project: Project, facts: ModuleFacts, scope: int) -> list[tuple[int, Expr, Call | None]]:
@@ -428,7 +447,11 @@ def _loaded(project: Project, facts: ModuleFacts, scripts: Mapping[str, Confiden
     for edge in edges(project, facts):
         direct = [target.path for target in edge.targets if target.path is not None and target.path in scripts]
         reached = dict.fromkeys(direct, ()) or _reached(project, facts, edge, scripts)
-        reached = {path: via for path, via in reached.items() if path not in indirect}
+        reached = {
+            path: via
+            for path, via in reached.items()
+            if path not in indirect and not {hop.path for hop in via} & (set(_packages(project, path)) - {facts.path})
+        }
         if not reached:
             continue
         if not direct:
@@ -815,6 +838,8 @@ def _console_script(project: Project, site: Site) -> Entry:
 def _program(project: Project, facts: ModuleFacts) -> Entry | None:
     """Return the program that a file is, None if it is none or if it does not pay to start light."""
     guarded = project.is_script(facts) is not None
+    if not guarded and not _may_parse(project, facts):
+        return None
     early: dict[Site, int] = {}
     run = _run(project, facts, 0, early, main=True, stop=True, depth=0)
     imported = _first_import_that_parses(project, facts) if guarded or run.place else None
@@ -824,6 +849,52 @@ def _program(project: Project, facts: ModuleFacts) -> Entry | None:
     if run.place is not None:
         return Entry(facts.path, -1, "arguments", run.place, run.last, early)
     return None
+
+
+def _may_parse(project: Project, facts: ModuleFacts) -> bool:
+    """Whether the module's top level calls something by the name of what reads arguments: a quick look."""
+    return any(_last_name(func) in _parsing_names(project) for _, func, _ in _called_in(project, facts, 0))
+
+
+def _parsing_names(project: Project) -> set[str]:
+    """Return the names of everything that reads arguments, and of the project's functions that call such a name."""
+    known = project.answers.get("parsing-names")
+    if isinstance(known, set):
+        return known
+    found = {*cli.METHODS, *(name.rpartition(".")[2] for name in cli.FUNCTIONS)}
+    commands = {name.rpartition(".")[2] for name in cli.DECORATORS}
+    called_by: dict[str, set[str]] = {}
+    for facts in project.modules.values():
+        for statement in facts.imports:
+            for each in statement.names:
+                if each.asname:
+                    called_by.setdefault(each.name.rpartition(".")[2], set()).add(each.asname)
+        for scope in facts.scopes:
+            if scope.kind != "function":
+                continue
+            name = scope.name if scope.name != "__init__" else facts.scopes[scope.parent].name
+            if any(_last_name(each.func if isinstance(each, Call) else each) in commands for each in scope.decorators):
+                found.add(name)
+            for _, func, _ in _called_in(project, facts, scope.index):
+                called_by.setdefault(_last_name(func), set()).add(name)
+        for name, bindings in facts.scopes[0].bindings.items():
+            for binding in bindings:
+                if isinstance(binding.value, Call) and any(
+                    each.endswith(f".{_last_name(binding.value.func)}") for each in cli.APPLICATIONS
+                ):
+                    found.add(name)
+    queue = deque(found)
+    while queue:
+        for caller in called_by.get(queue.popleft(), ()):
+            if caller not in found:
+                found.add(caller)
+                queue.append(caller)
+    project.answers["parsing-names"] = found
+    return found
+
+
+def _last_name(expr: Expr) -> str:
+    return expr.attr if isinstance(expr, Attribute) else expr.id if isinstance(expr, Name) else ""
 
 
 def _first_import_that_parses(project: Project, facts: ModuleFacts) -> Edge | None:
@@ -839,7 +910,9 @@ def _reads_arguments_at_import(project: Project, path: str) -> bool:
     key = ("reads-arguments-at-import", path)
     if key not in project.answers:
         facts = project.modules[path]
-        project.answers[key] = _run(project, facts, 0, {}, main=False, stop=True, depth=0).place is not None
+        project.answers[key] = (
+            _may_parse(project, facts) and _run(project, facts, 0, {}, main=False, stop=True, depth=0).place is not None
+        )
     return project.answers[key] is True
 
 
@@ -866,6 +939,14 @@ def _is_test(facts: ModuleFacts) -> bool:
 
 def _roots(project: Project, name: str) -> tuple[str, frozenset[str]]:
     """Return which slow library importing a library's module loads itself ("" for none), and which it brings along."""
+    key = ("slow", name)
+    known = project.answers.get(key)
+    if not isinstance(known, tuple):
+        known = project.answers[key] = _look_up(project, name)
+    return known
+
+
+def _look_up(project: Project, name: str) -> tuple[str, frozenset[str]]:
     for extra in project.extra_heavy | (project.heavy_modules or frozenset()):
         if name == extra or name.startswith(f"{extra}."):
             return extra, heavy.brings(name)
@@ -880,14 +961,20 @@ def _leads(project: Project, target: Target, root: str) -> bool:
     return own == root or root.partition(".")[0] in along
 
 
-class _Graph(NamedTuple):
-    """What a program loads before it has read its arguments.
+class _World(NamedTuple):
+    """What all programs load together, once for all.
 
-    ``early`` are the functions that run, ``roots`` the slow libraries, each with the project's modules that lead there.
+    Attributes:
+        early: functions that run while a module is imported.
+        leads: per slow library, the files whose import ends up loading it.
+        forced: per slow library, those of them in which no statement can move that would avoid it.
+        roots: ``leads`` by file.
     """
 
-    early: dict[Site, int]
-    roots: dict[str, set[str]]
+    early: Mapping[Site, int]
+    leads: Mapping[str, set[str]]
+    forced: Mapping[str, set[str]]
+    roots: Mapping[str, set[str]]
 
 
 def _start_edges(project: Project, entry: Entry, path: str) -> list[Edge]:
@@ -899,9 +986,9 @@ def _start_edges(project: Project, entry: Entry, path: str) -> list[Edge]:
     if path == entry.path:
         for site, last in entry.early.items():
             inner = project.modules[site.path]
-            for index, statement in enumerate(inner.imports):
+            for number, statement in enumerate(inner.imports):
                 if inner.function_of(statement.scope) == site.scope and statement.statement <= last:
-                    found = found + [edge._replace(names=()) for edge in _edges_of(project, inner, index, statement)]
+                    found = found + [edge._replace(names=()) for edge in _edges_of(project, inner, number, statement)]
     return found
 
 
@@ -912,44 +999,74 @@ def _start_paths(project: Project, entry: Entry) -> list[str]:
     return [entry.path, *(_packages(project, entry.path) if as_module else ())]
 
 
-def _graph(project: Project, entry: Entry) -> _Graph:
-    early = dict(entry.early)
-    backwards: dict[str, list[str]] = {}
-    direct: dict[str, set[str]] = {}
-    along: dict[str, set[str]] = {}
-    seen = set(_start_paths(project, entry))
-    queue = deque(seen)
+def _world(project: Project) -> _World:
+    early: dict[Site, int] = {}
+    backwards: dict[str, list[tuple[str, bool]]] = {}
+    loaded: dict[str, dict[str, bool]] = {}
+    starts = [(entry, path) for entry in entries(project) for path in _start_paths(project, entry)]
+    queue = deque(dict.fromkeys(path for _, path in starts))
+    queue.extend(
+        target.path
+        for entry, path in starts
+        for edge in _start_edges(project, entry, path)
+        for target in edge.targets
+        if target.path
+    )
+    libraries = {
+        target.name
+        for entry, path in starts
+        for edge in _start_edges(project, entry, path)
+        for target in edge.targets
+        if not target.path
+    }
+    seen: set[str] = set()
     while queue:
         path = queue.popleft()
-        if path != entry.path or entry.function >= 0:
-            early.update(ran(project, project.modules[path]))
-        for edge in _start_edges(project, entry, path):
+        if path in seen:
+            continue
+        seen.add(path)
+        facts = project.modules[path]
+        early.update(ran(project, facts))
+        for edge in edges(project, facts):
+            stays = not edge.names or _needs_any(project, edge)
             for target in edge.targets:
                 if target.path is not None:
-                    backwards.setdefault(target.path, []).append(path)
-                    if target.path not in seen:
-                        seen.add(target.path)
-                        queue.append(target.path)
-                    continue
-                root, brought = _roots(project, target.name)
-                if root:
-                    direct.setdefault(root, set()).add(path)
-                for each in brought:
-                    along.setdefault(each, set()).add(path)
-    for each in along:
-        if _roots(project, each)[0] == each:
-            direct.setdefault(each, set())
-    roots = {}
-    for root, paths in direct.items():
-        leads = set(paths) | along.get(root.partition(".")[0], set())
-        queue = deque(leads)
-        while queue:
-            for path in backwards.get(queue.popleft(), ()):
-                if path not in leads:
-                    leads.add(path)
-                    queue.append(path)
-        roots[root] = leads
-    return _Graph(early, roots)
+                    backwards.setdefault(target.path, []).append((path, stays))
+                    queue.append(target.path)
+                else:
+                    libraries.add(target.name)
+                    into = loaded.setdefault(target.name, {})
+                    into[path] = into.get(path, False) or stays
+    found = {root for name in libraries for root in (_roots(project, name)[0],) if root}
+    brought = {root for name in libraries for root in _roots(project, name)[1]}
+    found |= {root for root in brought if _roots(project, root)[0] == root}
+    leads: dict[str, set[str]] = {}
+    forced: dict[str, set[str]] = {}
+    roots: dict[str, set[str]] = {}
+    for root in found:
+        direct = [
+            item
+            for name, paths in loaded.items()
+            if _leads(project, Target(None, name), root)
+            for item in paths.items()
+        ]
+        leads[root] = _spread({path for path, _ in direct}, backwards, stays_only=False)
+        forced[root] = _spread({path for path, stays in direct if stays}, backwards, stays_only=True)
+        for path in leads[root]:
+            roots.setdefault(path, set()).add(root)
+    return _World(early, leads, forced, roots)
+
+
+def _spread(start: set[str], backwards: Mapping[str, list[tuple[str, bool]]], *, stays_only: bool) -> set[str]:
+    """Return the files from which imports lead to the files; with ``stays_only`` by imports that can't move."""
+    found = set(start)
+    queue = deque(found)
+    while queue:
+        for path, stays in backwards.get(queue.popleft(), ()):
+            if path not in found and (stays or not stays_only):
+                found.add(path)
+                queue.append(path)
+    return found
 
 
 class _Found(NamedTuple):
@@ -957,36 +1074,42 @@ class _Found(NamedTuple):
     via: tuple[Place, ...]
 
 
-def _cuts_for(project: Project, entry: Entry, graph: _Graph, root: str) -> list[_Found] | None:
+def _roots_of(project: Project, world: _World, entry: Entry) -> set[str]:
+    """Return the slow libraries that a program loads before it has read its arguments."""
+    found: set[str] = set()
+    for path in _start_paths(project, entry):
+        for edge in _start_edges(project, entry, path):
+            for target in edge.targets:
+                if target.path is not None:
+                    found |= world.roots.get(target.path, set())
+                else:
+                    found |= {root for root in world.leads if _leads(project, target, root)}
+    return found
+
+
+def _cuts_for(project: Project, entry: Entry, world: _World, root: str) -> list[_Found] | None:
     """Return the statements, nearest to the program, that have to move for it not to load a slow library.
 
     None if there is a way to the library that can't be cut.
     """
-    stuck = project.answers.setdefault(("unavoidable", root), set())
-    leads = graph.roots[root]
+    leads, forced = world.leads[root], world.forced[root]
     found: list[_Found] = []
-    starts = _start_paths(project, entry)
-    seen = set(starts)
-    stack: list[tuple[str, tuple[Place, ...]]] = [(path, ()) for path in starts]
+    stack: list[tuple[str, tuple[Place, ...]]] = [(path, ()) for path in _start_paths(project, entry)]
+    seen = {path for path, _ in stack}
     while stack:
         path, via = stack.pop()
-        if isinstance(stuck, set) and path in stuck:
-            return None
         for edge in _start_edges(project, entry, path):
-            inner = [target.path for target in edge.targets if target.path in leads]
+            inner = [target.path for target in edge.targets if target.path is not None and target.path in leads]
             outer = any(target.path is None and _leads(project, target, root) for target in edge.targets)
             if not inner and not outer:
                 continue
-            if _can_move(project, graph, edge):
+            if _can_move(project, (world.early, entry.early), edge):
                 found.append(_Found(edge, via))
                 continue
-            if outer:
-                movable = edge.number >= 0 and edge.names and not _needs_any(project, edge)
-                if isinstance(stuck, set) and not movable and path != entry.path:
-                    stuck.add(path)
+            if outer or any(each in forced for each in inner):
                 return None
             for each in inner:
-                if each is not None and each not in seen:
+                if each not in seen:
                     seen.add(each)
                     name = project.modules[each].name
                     stack.append((each, (*via, Place(edge.path, edge.line, f"loads `{name}`"))))
@@ -998,11 +1121,11 @@ def _needs_any(project: Project, edge: Edge) -> bool:
     return any(needed(project, facts, name) for name in edge.names)
 
 
-def _can_move(project: Project, graph: _Graph, edge: Edge) -> bool:
+def _can_move(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge) -> bool:
     if edge.number < 0 or not edge.names or _needs_any(project, edge):
         return False
     facts = project.modules[edge.path]
-    return not any(_used_early(graph.early, facts, name) for name in edge.names)
+    return not any(_used_early(runs, facts, name) for runs in early for name in edge.names)
 
 
 def _used_early(early: Mapping[Site, int], facts: ModuleFacts, name: str) -> bool:
@@ -1041,18 +1164,18 @@ class _Merged(NamedTuple):
 
 def _at_startup(project: Project) -> dict[str, list[Cut]]:
     merged: dict[tuple[str, int], _Merged] = {}
+    world = _world(project)
     for entry in entries(project):
-        graph = _graph(project, entry)
-        answers = {root: _cuts_for(project, entry, graph, root) for root in graph.roots}
+        answers = {root: _cuts_for(project, entry, world, root) for root in _roots_of(project, world, entry)}
         kept = frozenset(root for root, found in answers.items() if found is None)
         mine: dict[tuple[str, int], set[str]] = {}
-        for root, found in answers.items():
+        for root, found in sorted(answers.items()):
             for edge, via in found or ():
                 key = (edge.path, edge.number)
                 mine.setdefault(key, set()).add(root)
                 own = all(target.path is None for target in edge.targets)
                 if key not in merged:
-                    onward = () if own else _onward(project, edge, graph, root)
+                    onward = () if own else _onward(project, edge, world, root)
                     merged[key] = _Merged({}, {}, {}, (*via, *onward), own)
                 merged[key].names.update(dict.fromkeys(edge.names))
                 merged[key].entries.setdefault((entry.path, entry.function), entry)
@@ -1086,9 +1209,9 @@ def _shown(merged: _Merged) -> tuple[str, ...]:
     return tuple(first or roots)
 
 
-def _onward(project: Project, edge: Edge, graph: _Graph, root: str) -> tuple[Place, ...]:
+def _onward(project: Project, edge: Edge, world: _World, root: str) -> tuple[Place, ...]:
     """Return the hops from a project module that an edge loads to the import of the slow library."""
-    leads = graph.roots[root]
+    leads = world.leads[root]
     queue: deque[tuple[str, tuple[Place, ...]]] = deque(
         (target.path, ()) for target in edge.targets if target.path in leads and target.path is not None
     )
@@ -1110,10 +1233,9 @@ def _everywhere(project: Project) -> dict[str, list[Cut]]:
     for facts in project.modules.values():
         if _is_test(facts):
             continue
-        graph = _Graph(dict(ran(project, facts)), {})
         for edge in edges(project, facts):
             roots = {_roots(project, target.name)[0] for target in edge.targets if target.path is None} - {""}
-            if roots and _can_move(project, graph, edge):
+            if roots and _can_move(project, (ran(project, facts),), edge):
                 saved = heavy.estimate(frozenset(roots))
                 made.setdefault(facts.path, []).append(
                     Cut(facts.path, edge.number, edge.names, tuple(sorted(roots)), saved, True, (), ())

@@ -108,11 +108,15 @@ class HeavyImportAtStartup(Rule):
             users = dict.fromkeys(
                 self.facts.scopes[function].name for name in cut.names for function in self._functions(name)
             )
-            where = " and ".join(f"`{name}`" for name in users) if len(users) < 4 else f"the {len(users)} functions"
+            where = (
+                " and ".join(f"`{name}`" for name in users)
+                if len(users) < 4
+                else f"the {len(users)} functions that use it"
+            )
             self.report(
                 self.tree.statements[statement],
                 f"`{words}` loads {startup.slow_libraries(cut)} {startup.before_what(cut)}",
-                help=f"Import it in {where}, where it is used",
+                help=f"Import it in {where}",
                 related=(*cut.via, *(entry.place for entry in cut.entries[:3])),
                 fix=drafts[move.applicability] if move else None,
             )

@@ -110,4 +110,4 @@ class HeavyChainAtStartup(Rule):
             return f"Import it in the {len(functions)} functions that use it"
         listed = " and ".join(f"`{self.facts.scopes[each].name}`" for each in functions)
         reads = any(startup.insertion(self.project, self.facts, each, cut.names) >= 0 for each in functions)
-        return f"Import it in {listed}, where it is used{', after the arguments are read' * reads}"
+        return f"Import it in {listed}{', after the arguments are read' * reads}"
