@@ -1,8 +1,8 @@
-"""What an object carries when its construction has ended: what its class stores on itself, in the order in which it runs.
+"""What an object carries when its construction has ended.
 
 Construction is ``__new__``, ``__init__`` and ``__post_init__`` with everything of the project that these call on the
-object: methods (inherited ones, ``super()``), properties, functions that are given it. What is stored there and later set to
-something else, deleted or cleared on every path is not carried.
+object: methods (inherited ones, ``super()``), properties, functions that are given it. What is stored there and later
+set to something else, deleted or cleared on every path is not carried.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def construction(project: Project, site: Site, made: Value | None = None) -> Con
     Args:
         project: the project.
         site: the class.
-        made: the instance, with the call that makes it; None: made by nobody in particular, so that parameters have their
-            defaults and what is passed for them is left out.
+        made: the instance, with the call that makes it; None: made by nobody in particular, so that parameters have
+            their defaults and what is passed for them is left out.
     """
     key = ("construction", site)
     known = project.answers.get(key) if made is None else None
@@ -207,14 +207,12 @@ class _Run:
                 found = self.project.method(self.site, method)
                 targets = [found] if found else []
             case Attribute(Call(_, Name("super")), _):
-                targets = [value.site for value in self.project.called(facts, call) if value.kind == "function"]
+                targets = self.called(facts, call)
             case Name() | Attribute() if given >= 0:
-                targets = [value.site for value in self.project.called(facts, call) if value.kind == "function"]
+                targets = self.called(facts, call)
             case _:
                 return
         for target in targets:
-            if target is None:
-                continue
             function = self.project.scope(target)
             module = self.project.modules[target.path]
             names = {dotted(each) for each in function.decorators}
@@ -232,6 +230,9 @@ class _Run:
                 receiver = positions[given] if 0 <= given < len(positions) else ""
             frame = self.project.bind(target, facts, bound, where, self.instance)
             self.visit(Visit(target, receiver, frame, visit, call, call.statement), trace)
+
+    def called(self, facts: ModuleFacts, call: Call) -> list[Site]:
+        return [value.site for value in self.project.called(facts, call) if value.kind == "function" and value.site]
 
     def read(self, visit: Visit, attribute: Attribute, statement: int, trace: tuple[tuple[int, str, int], ...]) -> None:
         """Enter a property that is read; what a cached one returns is stored under its name."""
@@ -280,14 +281,10 @@ class _Run:
 
     def certain(self, later: _Event, event: _Event) -> bool:
         """Whether ``later`` runs on every path from ``event`` to the end, as far as blocks tell."""
-        level = 0
-        while (
-            level + 1 < min(len(later.trace), len(event.trace))
-            and later.trace[level + 1][0] == event.trace[level + 1][0]
-        ):
-            level += 1
-        if later.trace[0][0] != event.trace[0][0]:
-            # a constructor that runs after the other one: all of its blocks must be certain
+        common = [one[0] == other[0] for one, other in zip(later.trace, event.trace, strict=False)]
+        level = (common.index(False) if False in common else len(common)) - 1
+        if level < 0:
+            # another constructor, which runs after that of the event
             return all(self.unconditional(path, statement) for _, path, statement in later.trace)
         _, path, statement = later.trace[level]
         facts = self.project.modules[path]
@@ -303,7 +300,7 @@ class _Run:
 
 
 def _solid(facts: ModuleFacts, block: int) -> int:
-    """Return the block that certainly runs the block's statements: ``with``, ``try`` and ``finally`` are looked through."""
+    """Return the block with which the block's statements run: ``with``, ``try`` and ``finally`` are looked through."""
     while facts.blocks[block].kind in _TRANSPARENT:
         block = facts.blocks[block].parent
     return block
@@ -426,12 +423,9 @@ def knows_processes(project: Project, site: Site) -> bool:
         if base.site is None:
             continue
         facts = project.modules[base.site.path]
-        for caller, call in (
-            *project.calls_by_name.get("getpid", ()),
-            *project.calls_by_name.get("current_process", ()),
-        ):
-            if caller is facts:
-                scope = facts.scopes[facts.function_of(call.scope)]
-                if scope.parent == base.site.scope:
+        for name in ("getpid", "current_process"):
+            for caller, call in project.calls_by_name.get(name, ()):
+                scope = caller.scopes[caller.function_of(call.scope)]
+                if caller is facts and scope.parent == base.site.scope:
                     return True
     return False

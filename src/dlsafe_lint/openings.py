@@ -175,7 +175,7 @@ def _held(project: Project, value: Value, depth: int) -> list[Opened]:
         case Value("instance", site=site, expr=Call() as call, where=where) if site is not None and where is not None:
             if _qualified(project, site) in project.handles:
                 return [Opened(handles.added(_qualified(project, site)), call, where, call)]
-            return _wrapped(project, value, site, call, where, depth)
+            return _wrapped(project, value, site, call, depth)
     return []
 
 
@@ -271,7 +271,7 @@ def _value(project: Project, expr: Expr, where: Where) -> object:
     return literals.pop() if len(literals) == 1 and all(value.kind == "literal" for value in values) else ...
 
 
-def _wrapped(project: Project, value: Value, site: Site, call: Call, where: Where, depth: int) -> list[Opened]:
+def _wrapped(project: Project, value: Value, site: Site, call: Call, depth: int) -> list[Opened]:
     """Return the handles that an instance of a project class keeps, unless it is a Dataset with findings of its own."""
     if depth >= 3 or workers.is_dataset(project, site) is not None:
         return []
@@ -293,7 +293,7 @@ def _wrapped(project: Project, value: Value, site: Site, call: Call, where: Wher
 
 
 def _is_archive(project: Project, call: Call, where: Where) -> bool | None:
-    """Tell whether what ``numpy.load`` opens is an archive: True certainly, False likely, None not as far as can be seen."""
+    """Tell whether ``numpy.load`` opens an archive: True certainly, False likely, None not as far as can be seen."""
     if not call.args:
         return None
     texts = [text for text in _texts(project, call.args[0], where, 0) if "." in text]
@@ -378,7 +378,7 @@ def _is_closed(project: Project, handle: Opened) -> bool:
     facts = handle.where.facts
     function = facts.function_of(handle.where.scope)
     for entered in _entered(project, facts).get(function, ()):
-        if entered is handle.call or _is_same(project, entered, handle):
+        if entered is handle.call or _is_same(entered, handle):
             return True
     for name in handles.CLOSERS:
         for caller, call in project.calls_by_name.get(name, ()):
@@ -388,24 +388,26 @@ def _is_closed(project: Project, handle: Opened) -> bool:
                 and isinstance(call.func, Attribute)
                 and not isinstance(call.func.value, Attribute)
                 and certainly_after(facts, call.statement, handle.call.statement)
-                and _is_same(project, call.func.value, handle)
+                and _is_same(call.func.value, handle)
             ):
                 return True
     return False
 
 
 def _entered(project: Project, facts: ModuleFacts) -> dict[int, list[Expr]]:
+    """Return what each function enters by ``with``."""
     key = ("entered", facts.path)
-    table = project.answers.get(key)
-    if not isinstance(table, dict):
-        table = defaultdict(list)
-        for entered in facts.entered:
-            table[facts.function_of(entered.scope)].append(entered.value)
-        project.answers[key] = table
+    known = project.answers.get(key)
+    if isinstance(known, dict):
+        return known
+    table: dict[int, list[Expr]] = defaultdict(list)
+    for entered in facts.entered:
+        table[facts.function_of(entered.scope)].append(entered.value)
+    project.answers[key] = table
     return table
 
 
-def _is_same(project: Project, expr: Expr, handle: Opened) -> bool:
+def _is_same(expr: Expr, handle: Opened) -> bool:
     """Whether a local name stands for the handle itself."""
     if not isinstance(expr, Name):
         return False
@@ -587,16 +589,23 @@ def _reaches_workers(project: Project, facts: ModuleFacts, call: Call) -> bool:
 
 def _idle(project: Project, site: Site) -> bool:
     """Whether the project loads the Dataset, but only ever without workers."""
-    table = project.answers.get("loads")
-    if not isinstance(table, dict):
-        table = defaultdict(list)
-        for loader in workers.loaders(project):
-            for value in workers.dataset_values(project, loader):
-                if value.site is not None:
-                    table[value.site].append(loader.confidence is not None)
-        project.answers["loads"] = table
+    table = _loads(project)
     loads = [busy for each in (site, *project.subclasses(site)) for busy in table.get(each, ())]
     return bool(loads) and not any(loads)
+
+
+def _loads(project: Project) -> dict[Site, list[bool]]:
+    """Return for each class whose instances are loaded whether each of these loaders may have workers."""
+    known = project.answers.get("loads")
+    if isinstance(known, dict):
+        return known
+    table: dict[Site, list[bool]] = defaultdict(list)
+    for loader in workers.loaders(project):
+        for value in workers.dataset_values(project, loader):
+            if value.site is not None:
+                table[value.site].append(loader.confidence is not None)
+    project.answers["loads"] = table
+    return table
 
 
 def _shared(project: Project, site: Site) -> Iterator[tuple[str, Kept]]:

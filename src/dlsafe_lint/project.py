@@ -592,10 +592,10 @@ class Project:
         for facts, store in self.stores(value.site, attr):
             if store.value is None:
                 continue
-            found.extend(self.values(store.value, self._store_place(facts, store, value, depth), depth + 1))
-            added = self.added(f"{dotted(store.base)}.{attr}", Where(facts, store.scope, store.statement))
+            at = self._store_place(facts, store, value, depth)
+            found.extend(self.values(store.value, at, depth + 1))
+            added = self.added(f"{dotted(store.base)}.{attr}", at)
             if added:
-                at = Where(facts, store.scope, store.statement)
                 found.append(Value("collection", expr=Collection("list", tuple(added)), where=at))
         inherited = self.class_attribute(value.site, attr, depth)
         if inherited and (not found or inherited[0].kind == "function"):
@@ -622,9 +622,10 @@ class Project:
         ):
             frame = self.bind(Site(facts.path, function), value.where.facts, value.expr, value.where, value, depth + 1)
             return Where(facts, store.scope, store.statement, frame)
-        if value.expr is None and value.where is not None and facts.scopes[function].name in ("__init__", "__new__"):
+        if value.expr is None and value.where is not None:
             # an instance made by nobody in particular: what callers pass is left out
-            return Where(facts, store.scope, store.statement, Frame(function, facts.path, {}, True, value))
+            constructs = facts.scopes[function].name in ("__init__", "__new__")
+            return Where(facts, store.scope, store.statement, Frame(function, facts.path, {}, constructs, value))
         return Where(facts, store.scope, store.statement)
 
     def item(self, value: Value, key: Expr, depth: int = 0) -> list[Value]:

@@ -24,11 +24,11 @@ class OpenHandleInDataset(Rule):
     """A Dataset opens a file, archive or database while it is constructed, and keeps it.
 
     ## Why is this bad?
-    The workers of a `DataLoader` get the Dataset. Under `spawn` (the default on Windows and macOS) and `forkserver` (on Linux
-    since Python 3.14) it is pickled, and hardly any handle can be pickled, not even a closed one: the loop over the loader ends
-    with a `TypeError`. Under `fork` (on Linux before) the workers share the handle. Where the library reads from a file offset,
-    they move each other's: exceptions now and then, or wrong data without any error. Other libraries forbid it or wait for
-    ever for a thread that the fork did not copy.
+    The workers of a `DataLoader` get the Dataset. Under `spawn` (the default on Windows and macOS) and `forkserver` (on
+    Linux since Python 3.14) it is pickled, and hardly any handle can be pickled, not even a closed one: the loop over
+    the loader ends with a `TypeError`. Under `fork` (on Linux before) the workers share the handle. Where the library
+    reads from a file offset, they move each other's: exceptions now and then, or wrong data without any error. Other
+    libraries forbid it or wait for ever for a thread that the fork did not copy.
 
     A handle of a module or class body is not pickled, but forked workers share it.
 
@@ -81,8 +81,8 @@ class OpenHandleInDataset(Rule):
         def __getitem__(self, index):
             return self.archive.read(f"{index}.txt")
     ```
-    The usual `if not hasattr(self, "archive")` in `__getitem__` is not enough: once the parent has read one item, forked workers
-    share the handle again and spawned ones can't be sent it.
+    The usual `if not hasattr(self, "archive")` in `__getitem__` is not enough: once the parent has read one item,
+    forked workers share the handle again and spawned ones can't be sent it.
 
     ## References
     - [Python: contexts and start methods](https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods)
@@ -97,7 +97,7 @@ class OpenHandleInDataset(Rule):
         """Apply to modules in which something must change."""
         return facts.path in openings.kept(project)
 
-    def leave_Module(self, node: cst.Module) -> None:
+    def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002
         """Report every handle that is kept, on what must change."""
         for kept in openings.kept(self.project).get(self.facts.path, ()):
             self.report(
@@ -125,7 +125,7 @@ def _message(kept: Kept) -> str:
     article = "an" if kept.kind.what.lstrip("`")[:1] in "aeiou" else "a"
     if kept.fate == "closed":
         return (
-            f"`{kept.name}` keeps {article} {kept.kind.what}, closed but not dropped, that the DataLoader's workers get"
+            f"`{kept.name}` keeps {article} {kept.kind.what}, closed but not dropped: the DataLoader's workers get it"
         )
     if kept.fate == "shared":
         return f"`{kept.name}` is {article} {kept.kind.what} that the DataLoader's forked workers share"
@@ -146,7 +146,7 @@ def _help(kept: Kept) -> str:
     if kept.fate == "closed":
         return f"set `{kept.name}` to None after closing it, or read from a local variable"
     if kept.kind.what in _IN_WORKERS_ONLY:
-        return "keep the path and open it in the worker only, in `worker_init_fn` or for each item: the parent must never open it"
+        return "keep the path and open it in the worker only, for each item or in `worker_init_fn`, never in the parent"
     if kept.fate == "shared":
         return "open it on first use in each process, by a function that compares `os.getpid()`"
     return (
