@@ -35,9 +35,7 @@ WRAPPERS = frozenset(
 
 DATASETS = (
     TORCH_DATASETS
-    | frozenset(
-        f"torch_geometric.data.{name}" for name in ("Dataset", "InMemoryDataset", "OnDiskDataset")
-    )
+    | frozenset(f"torch_geometric.data.{name}" for name in ("Dataset", "InMemoryDataset", "OnDiskDataset"))
     | frozenset({"torchvision.datasets.VisionDataset", "torchvision.datasets.vision.VisionDataset"})
     | frozenset({"torchdata.datapipes.iter.IterDataPipe", "torchdata.datapipes.map.MapDataPipe"})
     | frozenset({"monai.data.Dataset", "monai.data.CacheDataset", "monai.data.PersistentDataset"})
@@ -45,7 +43,12 @@ DATASETS = (
 )
 """Library classes whose subclasses are Datasets."""
 
-_MODULES_OF_DATASETS = ("torchvision.datasets.", "torchaudio.datasets.", "torch_geometric.datasets.", "torchtext.datasets.")
+_MODULES_OF_DATASETS = (
+    "torchvision.datasets.",
+    "torchaudio.datasets.",
+    "torch_geometric.datasets.",
+    "torchtext.datasets.",
+)
 _NOT_DATASETS = frozenset({"utils", "wrap_dataset_for_transforms_v2"})
 
 TRANSFORM_ARGUMENTS = frozenset(
@@ -63,3 +66,58 @@ def is_dataset(name: str) -> bool:
             rest = name.removeprefix(module)
             return rest not in _NOT_DATASETS and rest.rpartition(".")[2][:1].isupper()
     return False
+
+KEEPS_ARGUMENTS = frozenset(
+    {
+        "functools.partial",
+        "functools.partialmethod",
+        "list",
+        "tuple",
+        "dict",
+        "set",
+        "collections.defaultdict",
+        "collections.deque",
+        "copy.copy",
+        "copy.deepcopy",
+        "numpy.vectorize",
+        "numpy.frompyfunc",
+    }
+)
+"""Callables with a lower-case name whose result holds what they were given, and can't be pickled if that can't."""
+
+ITERATORS = frozenset({"map", "filter", "itertools.starmap", "itertools.takewhile", "itertools.dropwhile"})
+"""Iterators that hold a function until they are read out: only one that is itself kept can't be pickled."""
+
+FORGETS_ARGUMENTS = frozenset(
+    {
+        # pickles by value
+        "CloudpickleWrapper",
+        "CloudPickleWrapper",
+        "PicklableWrapper",
+        # reads its arguments out, or stays in the parent
+        "Counter",
+        "OrderedDict",
+        "DataFrame",
+        "Series",
+        "Tensor",
+        "FloatTensor",
+        "LongTensor",
+        "Path",
+        "Thread",
+        "Timer",
+    }
+)
+"""Classes (last part of the name) whose objects do not hold, or can pickle, a function among their arguments."""
+
+FORGOTTEN_ARGUMENTS = frozenset({"is_valid_file", "key", "map_location", "callback", "error_callback", "sampler"})
+"""Arguments that no object keeps: used while it is made, or left behind when it is sent."""
+
+_PIPES = ("webdataset.", "torchdata.datapipes.", "torch.utils.data.datapipes.", "litdata.")
+
+
+def is_pipe(name: str) -> bool:
+    """Whether methods of an object made by this library name return a stream that keeps their arguments.
+
+    ``webdataset.WebDataset(urls).map(f)`` and ``IterableWrapper(paths).map(f)`` do.
+    """
+    return name.startswith(_PIPES) or name in ("torch.utils.data.IterDataPipe", "torch.utils.data.MapDataPipe")
