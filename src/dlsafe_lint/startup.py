@@ -1004,7 +1004,7 @@ def _world(project: Project) -> _World:
     backwards: dict[str, list[tuple[str, bool]]] = {}
     loaded: dict[str, dict[str, bool]] = {}
     starts = [(entry, path) for entry in entries(project) for path in _start_paths(project, entry)]
-    queue = deque(dict.fromkeys(path for _, path in starts))
+    queue = deque(path for entry, path in starts if entry.function >= 0 or path != entry.path)
     queue.extend(
         target.path
         for entry, path in starts
