@@ -393,28 +393,45 @@ def drops(project: Project, site: Site, attr: str) -> bool:
     """
     for name in ("__reduce_ex__", "__reduce__", "__getstate__"):
         method = project.method(site, name)
-        if method is None:
-            continue
-        facts = project.modules[method.path]
-        texts: set[object] = set()
-        attributes: set[str] = set()
-        filters = False
-        for expr, scope, _ in expressions(facts):
-            if method.scope not in (scope, facts.function_of(scope)):
-                continue
+        if method is not None:
+            said = _said(project, method)
+            if name != "__getstate__":
+                return attr not in said.read
+            named = attr in said.texts or attr in said.stored or said.sorts
+            return named or ("__dict__" not in said.read and attr not in said.read)
+    return False
+
+
+class _Said(NamedTuple):
+    """What a function mentions: strings, attributes that it reads and stores; whether it sorts by a comprehension."""
+
+    texts: frozenset[object]
+    read: frozenset[str]
+    stored: frozenset[str]
+    sorts: bool
+
+
+def _said(project: Project, function: Site) -> _Said:
+    key = ("said", function)
+    known = project.answers.get(key)
+    if isinstance(known, _Said):
+        return known
+    facts = project.modules[function.path]
+    texts: set[object] = set()
+    read: set[str] = set()
+    sorts = False
+    for expr, scope, _ in expressions(facts):
+        if function.scope == facts.function_of(scope):
+            sorts |= facts.scopes[scope].kind == "comprehension"
             for inner in walk(expr):
                 if isinstance(inner, Literal):
                     texts.add(inner.value)
                 elif isinstance(inner, Attribute):
-                    attributes.add(inner.attr)
-                filters |= facts.scopes[scope].kind == "comprehension"
-        if name != "__getstate__":
-            return attr not in attributes
-        if attr in texts or filters:
-            return True
-        stored = any(store.attr == attr and facts.function_of(store.scope) == method.scope for store in facts.stores)
-        return stored or ("__dict__" not in attributes and attr not in attributes)
-    return False
+                    read.add(inner.attr)
+    stored = {store.attr for store in facts.stores if store.attr and facts.function_of(store.scope) == function.scope}
+    made = _Said(frozenset(texts), frozenset(read), frozenset(stored), sorts)
+    project.answers[key] = made
+    return made
 
 
 def knows_processes(project: Project, site: Site) -> bool:

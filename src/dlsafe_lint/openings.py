@@ -22,9 +22,11 @@ from dlsafe_lint.facts import (
     Call,
     Choice,
     Collection,
+    Compared,
     Comprehension,
     Derived,
     Expr,
+    Lambda,
     Name,
     Subscript,
     dotted,
@@ -147,6 +149,8 @@ def opened(project: Project, expr: Expr, where: Where, depth: int = 0) -> list[O
     found: list[Opened] = []
     if isinstance(expr, Derived) and expr.how == "starred":
         expr = expr.value
+    if isinstance(expr, (LiteralExpr, Lambda, Compared)):
+        return []
     if project.handles and isinstance(expr, Call):
         for callee in project.values(expr.func, where):
             name = _qualified(project, callee.site) if callee.kind == "function" and callee.site else ""
@@ -175,7 +179,7 @@ def _held(project: Project, value: Value, depth: int) -> list[Opened]:
         case Value("instance", site=site, expr=Call() as call, where=where) if site is not None and where is not None:
             if _qualified(project, site) in project.handles:
                 return [Opened(handles.added(_qualified(project, site)), call, where, call)]
-            return _wrapped(project, value, site, call, depth)
+            return _wrapped(project, value, site, call, where, depth)
     return []
 
 
@@ -185,13 +189,11 @@ def _taken(project: Project, value: Value, depth: int) -> list[Opened]:
     if root.kind != "made" or not isinstance(root.expr, Call) or root.where is None:
         return []
     call, where = root.expr, root.where
-    if steps and value.expr is not None and isinstance(value.expr, Call):
-        by_method = handles.handle(f"{root.name}().{steps[-1]}", _arguments(project, value.expr, value.where or where))
-        if by_method is not None and value.where is not None:
+    if steps and isinstance(value.expr, Call) and value.where is not None:
+        by_method = _kind(project, f"{root.name}().{steps[-1]}", value.expr, value.where)
+        if by_method is not None:
             return [Opened(by_method, value.expr, value.where, value.expr, via=value.via)]
-    kind = handles.handle(root.name, _arguments(project, call, where)) or (
-        handles.added(root.name) if root.name in project.handles else None
-    )
+    kind = _kind(project, root.name, call, where)
     if kind is not None:
         sure = True
         if root.name == "numpy.load":
@@ -245,14 +247,20 @@ def _steps(value: Value) -> tuple[Value, tuple[str, ...]]:
     return value, tuple(reversed(steps))
 
 
+def _kind(project: Project, name: str, call: Call, where: Where) -> Handle | None:
+    if name in project.handles:
+        return handles.added(name)
+    return handles.handle(name, _arguments(project, call, where)) if name in handles.HANDLES else None
+
+
 def _arguments(project: Project, call: Call, where: Where) -> dict[str | int, object]:
     """Return a call's arguments as `handles.handle` wants them: literal values, `...` for anything else."""
-    found: dict[str | int, object] = {index: _value(project, arg, where) for index, arg in enumerate(call.args)}
+    found: dict[str | int, object] = {index: _value(project, arg, where) for index, arg in enumerate(call.args[:3])}
     for name, arg in call.keywords:
-        if name is not None:
-            found[name] = _value(project, arg, where)
-        else:
+        if name is None:
             found["**"] = ...
+        elif name in handles.TELLING:
+            found[name] = _value(project, arg, where)
     if "**" in found:
         for name in handles.TELLING:
             passed = project.argument_at(call, where, name)
@@ -271,22 +279,41 @@ def _value(project: Project, expr: Expr, where: Where) -> object:
     return literals.pop() if len(literals) == 1 and all(value.kind == "literal" for value in values) else ...
 
 
-def _wrapped(project: Project, value: Value, site: Site, call: Call, depth: int) -> list[Opened]:
-    """Return the handles that an instance of a project class keeps, unless it is a Dataset with findings of its own."""
+def _wrapped(project: Project, value: Value, site: Site, call: Call, where: Where, depth: int) -> list[Opened]:
+    """Return the handle that an instance of a project class keeps, unless it is a Dataset with findings of its own."""
     if depth >= 3 or workers.is_dataset(project, site) is not None:
         return []
+    found = _kept_by_class(project, site)
+    if not found and call.args + call.keywords:
+        args = (*call.args, *(passed for _, passed in call.keywords))
+        if any(opened(project, arg, where, depth + 2) for arg in args):
+            found = _kept_by(project, site, value, depth)
+    return [each._replace(outer=call, via=(*value.via, *each.via)) for each in found[:1]]
+
+
+def _kept_by_class(project: Project, site: Site) -> list[Opened]:
+    """Return the handles that the constructor of a class opens and keeps, whoever calls it."""
+    key = ("kept by class", site)
+    known = project.answers.get(key)
+    if isinstance(known, list):
+        return known
+    project.answers[key] = []  # a class that keeps an instance of itself
+    found = _kept_by(project, site, None, 0)
+    project.answers[key] = found
+    return found
+
+
+def _kept_by(project: Project, site: Site, made: Value | None, depth: int) -> list[Opened]:
     found: list[Opened] = []
-    for each in construction(project, site, value).carried:
-        if drops(project, site, each.attr):
-            continue
+    for each in construction(project, site, made).carried:
         for handle in opened(project, each.expr, each.where, depth + 2):
-            fate = "closed" if each.closed or _is_closed(project, handle) else "open"
-            if fate == "open":
-                line = each.where.facts.statements[each.where.statement].line
-                hop = Place(each.where.facts.path, line, f"`{project.scope(site).name}` keeps it as `{each.attr}`")
-                kind = handle.kind._replace(fork="") if knows_processes(project, site) else handle.kind
-                found.append(handle._replace(kind=kind, outer=call, via=(*value.via, hop, *handle.via)))
-    return found[:1]
+            if each.closed or _is_closed(project, handle) or drops(project, site, each.attr):
+                continue
+            line = each.where.facts.statements[each.where.statement].line
+            hop = Place(each.where.facts.path, line, f"`{project.scope(site).name}` keeps it as `{each.attr}`")
+            kind = handle.kind._replace(fork="") if knows_processes(project, site) else handle.kind
+            found.append(handle._replace(kind=kind, via=(hop, *handle.via)))
+    return found
 
 
 # --- numpy.load: an archive or an array ---
