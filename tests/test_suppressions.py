@@ -1,5 +1,13 @@
 from __future__ import annotations
 
+import bisect
+import io
+import re
+import sys
+import time
+import tokenize
+from pathlib import Path
+
 import pytest
 
 from dlsafe_lint import suppressions
@@ -105,22 +113,48 @@ class TestParse:
         ]
 
     @pytest.mark.parametrize(
-        "rest",
-        ["x = '\n", "'''", "(", "x = 1 $ 2\n", "  x\n y\n", "lazy import x\n", 'f"{d["# noqa"]}"\n', "\0", "0777"],
+        "rest", ["x = '\n", "(", "x = 1 $ 2\n", "  x\n y\n", "lazy import x\n", 'f"{d["# noqa"]}"\n', "\0", "0777"]
     )
-    def test_what_cannot_be_tokenized(self, rest: str) -> None:
-        found = parse("x  # dlsafe: ignore[DLS101]\n" + rest)
-        assert found[0].codes == ("DLS101",)
+    def test_what_python_cannot_read(self, rest: str) -> None:
+        found = parse(f"x  # dlsafe: ignore[DLS101]\n{rest}\ny  # dlsafe: ignore[DLS201]\n")
+        assert [each.codes for each in found if each.kind == "line"] == [("DLS101",), ("DLS201",)]
+
+    def test_a_string_without_an_end(self) -> None:
+        for quotes in ("'''", '"""'):
+            for end in ("\n", "\\", "''", '""'):
+                text = f"x  # dlsafe: ignore[DLS101]\n{quotes}\n# noqa{end}"
+                assert [each.line for each in parse(text)] == [1]
 
     def test_a_comment_after_an_f_string_of_newer_grammar(self) -> None:
         found = parse('x = f"{d["a # b"]}"  # dlsafe: ignore[DLS101]\n')
         assert [each.codes for each in found] == [("DLS101",)]
 
-    def test_nothing_is_tokenized_without_need(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(_lines: list[str]) -> None:
-            pytest.fail("tokenized")
+    def test_the_same_comments_as_the_tokenizer(self) -> None:
+        """On the sources of whatever is installed here."""
+        names = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+        sources = sorted(Path(name) for name in names if name and name.endswith(".py"))[::4]
+        assert len(sources) > 30
+        for path in sources:
+            with tokenize.open(path) as stream:
+                text = stream.read()
+            tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+            expected = [(token.start, token.string) for token in tokens if token.type == tokenize.COMMENT]
+            starts = [0, *(match.end() for match in re.finditer("\n", text))]
+            found = []
+            for match in suppressions._COMMENT_OR_STRING.finditer(text):
+                if match["comment"]:
+                    line = bisect.bisect_right(starts, match.start())
+                    found.append(((line, match.start() - starts[line - 1]), match["comment"]))
+            assert found == expected, path
 
-        monkeypatch.setattr(suppressions, "_comments", fail)
+    def test_five_megabytes_take_no_time(self) -> None:
+        text = "x = 'y'  # z\n" * (5 * 2**20 // 13) + "x  # dlsafe: ignore[DLS101]\n"
+        started = time.process_time()
+        assert only(text).line == text.count("\n")
+        assert time.process_time() - started < 5  # about 0.5 s
+
+    def test_nothing_is_searched_without_need(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(suppressions, "_COMMENT_OR_STRING", None)
         assert parse("import os  # noqa: E402\n# see DLS101\n") == []
 
 

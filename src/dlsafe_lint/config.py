@@ -82,7 +82,7 @@ def _selectors(value: Any, codes: Sequence[str]) -> tuple[str, ...]:
     for selector in selectors:
         known = selector == "ALL" or (len(selector) >= 3 and any(code.startswith(selector) for code in codes))
         if not known:
-            raise _WrongError(f"there is no rule {json.dumps(selector)}{_nearest(selector, codes)}")
+            raise _WrongError(f"there is no rule {json.dumps(selector)}{nearest(selector, codes)}")
     return selectors
 
 
@@ -148,7 +148,7 @@ def _one_of(*options: str) -> _Kind:
         if not isinstance(value, str):
             raise _WrongError
         if value not in options:
-            raise _WrongError(f"it can't be {json.dumps(value)}{_nearest(value, options)}")
+            raise _WrongError(f"it can't be {json.dumps(value)}{nearest(value, options)}")
         return value
 
     return _Kind(" or ".join(f'"{option}"' for option in options), read)
@@ -160,7 +160,7 @@ def _some_of(*options: str) -> _Kind:
         if not chosen:
             raise _WrongError("it can't be empty")
         if (bad := next((item for item in chosen if item not in options), None)) is not None:
-            raise _WrongError(f"there is no {json.dumps(bad)}{_nearest(bad, options)}")
+            raise _WrongError(f"there is no {json.dumps(bad)}{nearest(bad, options)}")
         return tuple(option for option in options if option in chosen)
 
     return _Kind("a list of " + ", ".join(f'"{option}"' for option in options), read)
@@ -330,7 +330,7 @@ def load(path: Path | None, codes: Sequence[str], *, folder: Path | None = None)
     for key, value in section.items():
         if key not in kinds:
             known = ", ".join(sorted(kinds))
-            raise ConfigError(f"{path}: {SECTION}: unknown key `{key}`{_nearest(key, kinds)}. Known keys: {known}")
+            raise ConfigError(f"{path}: {SECTION}: unknown key `{key}`{nearest(key, kinds)}. Known keys: {known}")
         try:
             values[key.replace("-", "_")] = kinds[key].read(value, codes)
         except _WrongError as error:
@@ -366,7 +366,7 @@ def _kind_of(value: Any) -> str:
     return "a date or a time"
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """Suggest the known name that is most like one that is not known."""
     import difflib
 

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
-import tokenize
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dlsafe_lint.finding import Edit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from dlsafe_lint.finding import Finding
 
 Kind = Literal["line", "file", "noqa"]
 
-# A bare noqa, or one that names a code of ours; tokenizing a file is slow, and most noqas are about other linters.
+# A bare noqa, or one that names a code of ours; most noqas are about other linters.
 _WORTH_A_LOOK = re.compile(r"dlsafe:|#\s*noqa(?!\s*:\s*[A-Z]+\d)|#\s*noqa\s*:[^\n\r#]*\bDLS", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
+# A comment or a string: what tokenize finds, but ten times faster, in files that can't be tokenized as well, and the
+# same under each version of Python. A quote nested in an f-string (3.12) passes for its end, the next for a beginning.
+_COMMENT_OR_STRING = re.compile(
+    r"""
+    (?P<comment> \# [^\r\n]* )
+    | "{3} (?: [^"\\]+ | \\. | "(?!"") )* (?: "{3} | \\? \Z )
+    | '{3} (?: [^'\\]+ | \\. | '(?!'') )* (?: '{3} | \\? \Z )
+    | " (?: [^"\\\r\n]+ | \\\r\n | \\. )* "?
+    | ' (?: [^'\\\r\n]+ | \\\r\n | \\. )* '?
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT_LINE = re.compile(r"(?:\r\n|\r|\n)[ \t\f]*#[^\r\n]*")
 # One comment may hold several: "# dlsafe: ignore[DLS101]  # type: ignore". "see issue #12" is not the start of another.
 _PART = re.compile(r"(?<!\S)#+(?=\s*[^\W\d])")
 _OURS = re.compile(r"#+\s*dlsafe:\s*(?P<rest>.*)", re.DOTALL)
@@ -58,19 +68,25 @@ def parse(text: str) -> list[Suppression]:
     """Find the suppressions in a text.
 
     Args:
-        text: a Python file, with any line ends. Where the running Python can't tokenize it, what stands before the
-            place that it does not understand counts.
+        text: a Python file, with any line ends; it need not be valid.
 
     Returns:
         In order of their place. Only `# noqa`s that may be about us are among them.
     """
     if not _WORTH_A_LOOK.search(text):
         return []
-    lines = _LINE_END.split(text)
     found = []
-    for line, column, comment in _comments(lines):
-        own_line = not lines[line - 1][:column].strip()
-        below = _line_below_comments(lines, line) if own_line else 0
+    line = 1
+    counted = 0
+    for match in _COMMENT_OR_STRING.finditer(text):
+        comment = match["comment"]
+        if not comment or not _WORTH_A_LOOK.search(comment):
+            continue
+        line += sum(1 for _ in _LINE_END.finditer(text, counted, match.start()))
+        counted = match.start()
+        column = counted - max(text.rfind("\n", 0, counted), text.rfind("\r", 0, counted)) - 1
+        own_line = not text[counted - column : counted].strip()
+        below = line + _comment_lines(text, match.end()) if own_line else 0
         for start, end in _parts(comment):
             part = comment[start:end].rstrip()
             place = (line, column + start + 1, column + start + len(part) + 1)
@@ -83,21 +99,13 @@ def parse(text: str) -> list[Suppression]:
     return found
 
 
-def _comments(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
-    """Yield line (from 1), column (from 0) and text of each comment."""
-    # tokenize knows "\n" only, or treats "\r" in its own way, depending on the version.
-    stream = io.StringIO("\n".join(lines))
-    # SyntaxError: indentation that fits nowhere, and in some versions any character that is no Python.
-    with contextlib.suppress(tokenize.TokenError, SyntaxError):
-        for token in tokenize.generate_tokens(stream.readline):
-            if token.type == tokenize.COMMENT:
-                yield *token.start, token.string
-
-
-def _line_below_comments(lines: Sequence[str], line: int) -> int:
-    while line < len(lines) and lines[line].lstrip().startswith("#"):
-        line += 1
-    return line + 1
+def _comment_lines(text: str, end: int) -> int:
+    """Count the lines from a comment, which ends at ``end``, down to the first that is no comment."""
+    lines = 1
+    while below := _COMMENT_LINE.match(text, end):
+        end = below.end()
+        lines += 1
+    return lines
 
 
 def _parts(comment: str) -> list[tuple[int, int]]:

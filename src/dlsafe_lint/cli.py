@@ -1,0 +1,304 @@
+"""The command `dlsafe-lint`: the only module that prints, and that decides about exit codes.
+
+What a run needs is imported by the function that needs it, so that `--version` and `--help` come at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from dlsafe_lint import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from dlsafe_lint.config import Config
+    from dlsafe_lint.linter import Report
+
+CLEAN, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
+"""The exit codes; the last is what a shell reports for Ctrl-C."""
+
+_PROGRESS_AFTER = 1.0
+"""Seconds before a progress bar appears."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: what stands behind the command's name; by default those of the process.
+
+    Returns:
+        The exit code: 0 clean, 1 findings, 2 could not run, 130 interrupted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # Paths need not be Unicode, and a terminal need not be able to show all of it.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = commands.main(arguments, prog_name="dlsafe-lint", standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return FAILED
+    except Exception as error:  # whatever it is, it is our bug, and a traceback tells a user nothing
+        _report_bug(error, verbose="--verbose" in (sys.argv if arguments is None else arguments))
+        return FAILED
+    return status if isinstance(status, int) else CLEAN
+
+
+class _Commands(click.Group):
+    """Takes everything that is not the name of a command for the arguments of `check`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in (*self.commands, "--help", "-h", "--version"):
+            args = ["check", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="`dlsafe-lint [PATHS]` is `dlsafe-lint check [PATHS]`; a folder named like a command is `./check`.",
+)
+@click.version_option(__version__, prog_name="dlsafe-lint", message="%(prog)s %(version)s")
+def commands() -> None:
+    """Finds the bugs that bite when PyTorch code starts worker processes, and slow start-up."""
+
+
+def _codes(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(code.strip() for value in values for code in value.split(",") if code.strip())
+
+
+@commands.command()
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--fix", is_flag=True, help="Apply the safe fixes.")
+@click.option("--unsafe-fixes", is_flag=True, help="Apply the other fixes as well: read them before you keep them.")
+@click.option("--diff", is_flag=True, help="Show what would be fixed, and write nothing.")
+@click.option("--select", multiple=True, metavar="CODES", callback=_codes, help="Run these rules only: DLS1,DLS201.")
+@click.option("--ignore", multiple=True, metavar="CODES", callback=_codes, help="Don't run these rules.")
+@click.option(
+    "--output-format",
+    type=click.Choice(["full", "concise", "json"]),
+    default="full",
+    show_default=True,
+    help="How to print.",
+)
+@click.option("--affected", is_flag=True, help="Report also what the given files cause in others; for hooks.")
+@click.option("--force-exclude", is_flag=True, help="Exclude files even if they are given by name; for hooks.")
+@click.option("--no-cache", is_flag=True, help="Neither use nor keep the results of other runs.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read the settings from this TOML file instead of the project's pyproject.toml.",
+)
+@click.option("--verbose", is_flag=True, help="Say what is read, and print the traceback of a bug.")
+def check(
+    paths: tuple[Path, ...],
+    *,
+    fix: bool,
+    unsafe_fixes: bool,
+    diff: bool,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    output_format: Any,
+    affected: bool,
+    force_exclude: bool,
+    no_cache: bool,
+    exit_zero: bool,
+    config_file: Path | None,
+    verbose: bool,
+) -> int:
+    """Check files and folders; without any, the current directory.
+
+    The whole project around them is read, since whether something is a finding may depend on other files.
+    Exits with 0 if nothing is found, with 1 if something is, with 2 if something could not be done.
+    """
+    from dlsafe_lint import files, linter
+
+    paths = paths or (Path(),)
+    root = files.find_root(paths)
+    config = _settings(root, config_file, select=select, ignore=ignore, force_exclude=force_exclude)
+    if verbose:
+        _warn(f"project: {root}")
+    with _progress() as progress:
+        report = linter.run(
+            paths,
+            config,
+            root=root,
+            fix=fix or unsafe_fixes or diff,
+            unsafe=unsafe_fixes,
+            write=not diff,
+            affected=affected,
+            cache=not no_cache,
+            progress=progress,
+        )
+    for warning in report.warnings:
+        _warn(f"warning: {_from_here(warning)}")
+    if not report.files:
+        _warn("warning: no Python files to check")
+    if diff:
+        _print_diff(report)
+    else:
+        _print_report(report, output_format)
+    if report.failed:
+        return FAILED
+    return FOUND if (report.findings or (diff and report.changes)) and not exit_zero else CLEAN
+
+
+@commands.command()
+@click.argument("code", required=False)
+def rule(code: str | None) -> int:
+    """Print what a rule is about; without a code, list all rules."""
+    import inspect
+
+    from dlsafe_lint import rules
+
+    if code is None:
+        table = click.HelpFormatter()
+        table.write_dl([(each.code, _summary(each.__doc__ or "")) for each in rules.load()])
+        _print(table.getvalue())
+        return CLEAN
+    if code.upper() not in rules.CODES:
+        from dlsafe_lint.config import nearest
+
+        raise _Failure(f"there is no rule {code}{nearest(code, rules.CODES)}")
+    (found,) = rules.load([code.upper()])
+    _print(f"# {found.code}: {found.name}\n\n{inspect.cleandoc(found.__doc__ or '')}\n")
+    return CLEAN
+
+
+class _Failure(click.ClickException):
+    exit_code = FAILED
+
+
+def _settings(
+    root: Path, config_file: Path | None, *, select: Sequence[str], ignore: Sequence[str], force_exclude: bool
+) -> Config:
+    import dataclasses
+
+    from dlsafe_lint import config
+    from dlsafe_lint.rules import CODES
+
+    try:
+        # Patterns start at the project, wherever a file that is given lies.
+        settings = config.load(config_file or config.find(root), tuple(CODES), folder=root)
+        settings = config.choose(settings, tuple(CODES), select=select, ignore=ignore)
+    except config.ConfigError as error:
+        raise _Failure(str(error)) from None
+    return dataclasses.replace(settings, force_exclude=settings.force_exclude or force_exclude)
+
+
+def _summary(documentation: str) -> str:
+    return documentation.strip().partition("\n")[0]
+
+
+# Printing
+
+
+def _print_report(report: Report, output_format: Any) -> None:
+    from dlsafe_lint import output
+
+    totals = output.Totals(report.files, report.suppressed, report.fixed, report.warnings)
+    color = _has_color(sys.stdout)
+    _print(
+        output.render(output_format, report.findings, texts=report.texts, totals=totals, cwd=Path.cwd(), color=color)
+    )
+
+
+def _print_diff(report: Report) -> None:
+    import difflib
+    import io
+
+    from dlsafe_lint import output
+
+    styles = {"+": "green", "-": "red", "@": "cyan"} if _has_color(sys.stdout) else {}
+    for change in report.changes:
+        name = _from_here(change.path)
+        # StringIO ends lines at "\n" only, as patch does.
+        before, after = list(io.StringIO(change.before)), list(io.StringIO(change.after))
+        for line in difflib.unified_diff(before, after, name, name):
+            text = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+            if sys.stdout.isatty():
+                text = "".join(each if each in "\t\r\n" else output.printable(each) for each in text)
+            _print(click.style(text, fg=styles[text[0]]) if text[0] in styles else text)
+    files = f"{len(report.changes)} file{'' if len(report.changes) == 1 else 's'}"
+    _warn(f"Would fix {report.fixed} in {files}; {len(report.findings)} would remain.")
+
+
+def _from_here(text: str) -> str:
+    """Shorten a path at the start of a text as a user writes it here."""
+    return text.removeprefix(str(Path.cwd()) + os.sep)
+
+
+def _warn(message: str) -> None:
+    click.echo(message, err=True, color=False)
+
+
+def _print(text: str) -> None:
+    """Print to stdout at once. Who stops reading (`| head`) has enough: that is no error."""
+    try:
+        click.echo(text, nl=False, color=True)  # False would take escape sequences out of the user's text
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_stdout()
+    except OSError as error:
+        _discard_stdout()
+        raise _Failure(f"the report can't be written: {error.strerror}") from None
+
+
+def _discard_stdout() -> None:
+    # The interpreter flushes once more when it exits, and would complain.
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def _has_color(stream: IO[str]) -> bool:
+    """Decide about colours: https://no-color.org, https://force-color.org, else on a terminal that knows them."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None] | None]:
+    """Give a function that shows how far the work is: on a terminal, if it takes long."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    import time
+
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        bars: list[Any] = []
+
+        def show(done: int, total: int) -> None:
+            if not bars and time.monotonic() - started > _PROGRESS_AFTER:
+                bars.append(stack.enter_context(click.progressbar(length=total, label="Checking", file=sys.stderr)))
+            for bar in bars:
+                bar.update(done - bar.pos)
+
+        yield show
+
+
+def _report_bug(error: Exception, *, verbose: bool) -> None:
+    import traceback
+
+    if verbose or os.environ.get("DLSAFE_DEBUG"):
+        _warn("".join(traceback.format_exception(error)))
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__}: {error}".partition("\n")[0]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    _warn(f"dlsafe-lint {__version__} failed: {what} ({where}). Please report this, with what --verbose prints.")
