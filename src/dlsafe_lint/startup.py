@@ -425,10 +425,21 @@ def _script(project: Project, facts: ModuleFacts) -> Confidence | None:
     """Tell how sure it is that somebody runs the module with ``python -m``."""
     if facts.path.endswith("/__main__.py"):
         return "certain"
-    if project.is_script(facts):
+    guarded = [
+        call for call in facts.calls if facts.runs_at_import(call.scope) and facts.in_block(call.statement, "guard")
+    ]
+    if project.is_script(facts) and not all(_is_own_test(facts, call) for call in guarded):
         return "likely"
-    guarded = any(block.kind == "guard" and facts.runs_at_import(block.scope) for block in facts.blocks)
-    return "possible" if guarded else None
+    has_guard = any(block.kind == "guard" and facts.runs_at_import(block.scope) for block in facts.blocks)
+    return "possible" if has_guard else None
+
+
+def _is_own_test(facts: ModuleFacts, call: Call) -> bool:
+    """Whether the call runs a function of the file that is named as a test."""
+    name = call.func.id if isinstance(call.func, Name) else ""
+    return name.lower().startswith("test") and any(
+        binding.how == "def" for binding in facts.scopes[0].bindings.get(name, ())
+    )
 
 
 def _packages(project: Project, path: str) -> Iterator[str]:
@@ -443,19 +454,24 @@ def _packages(project: Project, path: str) -> Iterator[str]:
 
 def _loaded(project: Project, facts: ModuleFacts, scripts: Mapping[str, Confidence]) -> list[Loaded]:
     found: dict[int, Loaded] = {}
-    indirect: set[str] = set()
+    done = {
+        target.path
+        for edge in edges(project, facts)
+        for target in edge.targets
+        if target.path and target.path in scripts
+    }
     for edge in edges(project, facts):
         direct = [target.path for target in edge.targets if target.path is not None and target.path in scripts]
         reached = dict.fromkeys(direct, ()) or _reached(project, facts, edge, scripts)
         reached = {
             path: via
             for path, via in reached.items()
-            if path not in indirect and not {hop.path for hop in via} & (set(_packages(project, path)) - {facts.path})
+            if (direct or path not in done)
+            and not {hop.path for hop in via} & (set(_packages(project, path)) - {facts.path})
         }
         if not reached:
             continue
-        if not direct:
-            indirect |= reached.keys()
+        done |= reached.keys()
         paths = tuple(reached)
         sure: Confidence = "possible"
         for path in paths:
