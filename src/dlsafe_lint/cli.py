@@ -165,7 +165,8 @@ def rule(code: str | None) -> int:
 
     if code is None:
         table = click.HelpFormatter()
-        table.write_dl([(each.code, _summary(each.__doc__ or "")) for each in rules.load()])
+        rows = [(f"{each.code} {each.name}", _summary(each.__doc__ or "")) for each in rules.load()]
+        table.write_dl(rows, col_max=40)
         _print(table.getvalue())
         return CLEAN
     if code.upper() not in rules.CODES:
@@ -199,7 +200,8 @@ def _settings(
 
 
 def _summary(documentation: str) -> str:
-    return documentation.strip().partition("\n")[0]
+    first_line = documentation.strip().partition("\n")[0]
+    return f"{first_line} Can be fixed." if "## Fix safety" in documentation else first_line
 
 
 # Printing
