@@ -45,7 +45,9 @@ def lines(body: str) -> list[int]:
 
 
 def marked(body: str) -> list[int]:
-    return [number for number, line in enumerate(dedent(body).lstrip("\n").split("\n"), 1) if re.search(r"# here$", line)]
+    return [
+        number for number, line in enumerate(dedent(body).lstrip("\n").split("\n"), 1) if re.search(r"# here$", line)
+    ]
 
 
 KEPT = {
@@ -419,7 +421,8 @@ def test_kept_and_closed_is_told_from_kept_and_open() -> None:
 def test_a_function_of_another_module_opens() -> None:
     sources = {
         "readers": "import h5py\ndef load(path):\n    file = h5py.File(path)\n    return file['x']\n",
-        "data": HEAD + "import readers\nclass D(Dataset):\n    def __init__(self, path):\n        self.x = readers.load(path)\n",
+        "data": HEAD
+        + "import readers\nclass D(Dataset):\n    def __init__(self, path):\n        self.x = readers.load(path)\n",
     }
     assert kept(sources) == [("data", 8, "self.x", "open")]
 
@@ -427,7 +430,9 @@ def test_a_function_of_another_module_opens() -> None:
 def test_a_handle_of_another_module_is_used() -> None:
     sources = {
         "store": "import zipfile\nARCHIVE = zipfile.ZipFile('x')\n",
-        "data": HEAD + "from store import ARCHIVE as A\nclass D(Dataset):\n    def __getitem__(self, i):\n        return A.read(i)\n",
+        "data": HEAD
+        + "from store import ARCHIVE as A\nclass D(Dataset):\n"
+        + "    def __getitem__(self, i):\n        return A.read(i)\n",
     }
     assert kept(sources) == [("store", 2, "ARCHIVE", "shared")]
 
@@ -447,7 +452,9 @@ def test_openers_of_the_settings() -> None:
         "readers": "import far\ndef slide(path):\n    return far.away(path)\nclass Reader:\n    pass\n",
         "data": HEAD
         + "import far\nimport readers\nclass D(Dataset):\n    def __init__(self, path):\n"
-        + "        self.a = far.open_it(path)\n        self.b = readers.slide(path)\n        self.c = readers.Reader()\n",
+        + "        self.a = far.open_it(path)\n"
+        + "        self.b = readers.slide(path)\n"
+        + "        self.c = readers.Reader()\n",
     }
     settings = {"handles": {"far.open_it", "readers.slide", "readers.Reader"}}
     assert [name for _, _, name, _ in kept(sources, **settings)] == ["self.a", "self.b", "self.c"]

@@ -388,8 +388,8 @@ def expressions(facts: ModuleFacts) -> Iterator[tuple[Expr, int, int]]:
 def drops(project: Project, site: Site, attr: str) -> bool:
     """Whether the class leaves the attribute out when it is pickled.
 
-    Its ``__getstate__`` counts if it names the attribute, copies no ``__dict__`` or sorts out items by a condition;
-    ``__reduce__`` if it does not pass the attribute on.
+    Its ``__getstate__`` counts if it copies the ``__dict__`` and then names the attribute or sorts out by a
+    comprehension, or if it copies none and does not pass the attribute on; ``__reduce__`` if it does not pass it on.
     """
     for name in ("__reduce_ex__", "__reduce__", "__getstate__"):
         method = project.method(site, name)
@@ -397,8 +397,9 @@ def drops(project: Project, site: Site, attr: str) -> bool:
             said = _said(project, method)
             if name != "__getstate__":
                 return attr not in said.read
-            named = attr in said.texts or attr in said.stored or said.sorts
-            return named or ("__dict__" not in said.read and attr not in said.read)
+            if said.read & {"__dict__", "__getstate__"}:
+                return attr in said.texts or attr in said.stored or said.sorts
+            return attr not in said.read
     return False
 
 

@@ -208,11 +208,19 @@ def _taken(project: Project, value: Value, depth: int) -> list[Opened]:
             kind = kind._replace(fork=next((each.kind.fork for each in inside if each.kind.fork), ""))
         return [Opened(kind, call, where, call, sure, value.via)]
     if steps:
+        holds = f"{root.name}().{steps[-1]}" in handles.HOLDERS and isinstance(value.expr, Call)
+        entered = any(
+            each is call for each in _entered(project, where.facts).get(where.facts.function_of(where.scope), ())
+        )
+        if holds and not entered and isinstance(value.expr, Call) and value.where is not None:
+            return [each for arg in value.expr.args for each in opened(project, arg, value.where, depth + 1)]
         return []
     args = (*call.args, *(inner for _, inner in call.keywords))
     if root.name in handles.HOLDERS:
         if root.name == "map" and call.args:
-            return _mapped(project, call, where)
+            mapped = _mapped(project, call, where)
+            if mapped:
+                return mapped
         return [each for arg in args for each in opened(project, arg, where, depth + 1)]
     if root.name in handles.CONTAINERS:
         return [
@@ -284,9 +292,12 @@ def _wrapped(project: Project, value: Value, site: Site, call: Call, where: Wher
     if depth >= 3 or workers.is_dataset(project, site) is not None:
         return []
     found = _kept_by_class(project, site)
-    if not found and call.args + call.keywords:
+    if not found:
         args = (*call.args, *(passed for _, passed in call.keywords))
-        if any(opened(project, arg, where, depth + 2) for arg in args):
+        passed = [each for arg in args for each in opened(project, arg, where, depth + 2)]
+        if passed and not any(project.method(site, name) for name in CONSTRUCTORS):
+            found = passed  # a data class or named tuple keeps what it is given
+        elif passed:
             found = _kept_by(project, site, value, depth)
     return [each._replace(outer=call, via=(*value.via, *each.via)) for each in found[:1]]
 

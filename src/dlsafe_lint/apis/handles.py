@@ -307,6 +307,7 @@ HOLDERS = frozenset(
         "iter", "enumerate", "reversed", "zip", "map", "memoryview", "functools.partial", "contextlib.closing",
         "io.TextIOWrapper", "io.BufferedReader", "itertools.islice", "itertools.chain", "itertools.cycle",
         "zarr.open", "zarr.open_array", "zarr.open_group", "zarr.group", "zarr.Group", "zarr.Array", "tqdm.tqdm",
+        "types.SimpleNamespace", "argparse.Namespace", "contextlib.ExitStack().enter_context()",
     }
 )  # fmt: skip
 """Callables whose result holds the handles among their arguments."""
