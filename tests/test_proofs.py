@@ -141,8 +141,12 @@ def run(case: Path, found: Claims, start_method: str, timeout: float, warm: Warm
     """Run the program of a case as its claims say."""
     if not found.run and re.search(r"(import|from) torch", "".join(path.read_text() for path in claims.modules(case))):
         return warm.run(found.program, start_method, timeout, temporary)
-    folder = case if case.is_dir() else case.parent
-    return run_cold(found.run or (str(found.program),), folder, start_method, timeout, temporary)
+    arguments = found.run or (str(found.program),)
+    return run_cold(arguments, _folder(case), start_method, timeout, temporary)
+
+
+def _folder(case: Path) -> Path:
+    return case if case.is_dir() else case.parent
 
 
 def _stands_in(text: str, stderr: str) -> bool:
@@ -232,34 +236,30 @@ def test_the_repaired_program_works(case: Path, found: Claims, method: str, warm
 @pytest.mark.parametrize(
     ("case", "found"), [pytest.param(*pair, id=_name(pair[0])) for pair in CASES if "always" in pair[1].outcomes]
 )
-def test_the_package_warns_until_repaired(case: Path, found: Claims, warm: Warm, tmp_path: Path) -> None:
+def test_the_package_warns_until_repaired(case: Path, found: Claims, tmp_path: Path) -> None:
     """`python -m` warns, and fails where warnings are errors; the repaired package does neither."""
     outcome = found.outcomes["always"]
-    assert outcome.startswith("warns: ")
+    kind, _, warning = outcome.partition(": ")
+    assert kind == "warns"
     repaired, twin = claims_of_twin(case, found)
-    strict = ("-W", "error::RuntimeWarning")
-    for program, how, expected, strictly_expected in (
-        (case, found, outcome, outcome.removeprefix("warns: ")),
-        (repaired, twin, "works", "works"),
+    for folder, arguments, expected, strictly_expected in (
+        (case, found.run, outcome, warning),
+        (repaired, twin.run, "works", "works"),
     ):
-        check(expected, how.prints, run(program, how, "fork", SLOW, warm, tmp_path))
-        how_strictly = dataclasses.replace(how, run=(*strict, *how.run))
-        check(strictly_expected, how.prints, run(program, how_strictly, "fork", SLOW, warm, tmp_path))
-        if expected == "works":
-            assert "Warning" not in (tmp_path / "stderr").read_text()
+        seen = run_cold(arguments, folder, "fork", SLOW, tmp_path)
+        check(expected, found.prints, seen)
+        strictly = ("-W", "error::RuntimeWarning", *arguments)
+        check(strictly_expected, found.prints, run_cold(strictly, folder, "fork", SLOW, tmp_path))
+    assert "Warning" not in seen.stderr
 
 
 @pytest.mark.parametrize(("case", "found"), [pytest.param(*pair, id=_name(pair[0])) for pair in CASES if pair[1].loads])
-def test_the_program_starts_light_once_repaired(case: Path, found: Claims, warm: Warm, tmp_path: Path) -> None:
-    """What `run` loads before, it does not load after; the program's work is done before and after."""
+def test_the_program_starts_light_once_repaired(case: Path, found: Claims, tmp_path: Path) -> None:
+    """What `run` loads before, it does not load after, and the program's work is still done."""
     repaired, twin = claims_of_twin(case, found)
-    for program, how, loaded in ((case, found, set(found.loads)), (repaired, twin, set())):
-        timed = dataclasses.replace(how, run=("-X", "importtime", *how.run))
-        seen = run(program, timed, "fork", SLOW, warm, tmp_path)
+    for claimed, folder, loaded in ((found, _folder(case), set(found.loads)), (twin, _folder(repaired), set())):
+        seen = run_cold(("-X", "importtime", *claimed.run), folder, "fork", SLOW, tmp_path)
         assert seen.code == 0, seen.stderr[-4000:]
-        modules = {
-            line.rpartition("|")[2].strip() for line in seen.stderr.splitlines() if line.startswith("import time:")
-        }
-        assert modules & set(found.loads) == loaded
-        working = dataclasses.replace(how, run=how.then)
-        check("works", found.prints, run(program, working, "fork", SLOW, warm, tmp_path))
+        times = [line for line in seen.stderr.splitlines() if line.startswith("import time:")]
+        assert {line.rpartition("|")[2].strip() for line in times} & set(found.loads) == loaded
+    check("works", found.prints, run_cold(twin.then, _folder(repaired), "fork", SLOW, tmp_path))

@@ -1,7 +1,7 @@
 """An interpreter that has loaded torch already; a fork of it becomes `python PROGRAM` for every line that it reads.
 
-Loading torch takes two seconds and the proofs run hundreds of programs. Spawned workers are ordinary fresh interpreters;
-a fork server is one that loads torch once.
+Loading torch takes two seconds and the proofs run hundreds of programs. Spawned workers are ordinary fresh
+interpreters; a fork server is one that loads torch once.
 """
 
 from __future__ import annotations
