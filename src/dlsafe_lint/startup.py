@@ -355,7 +355,7 @@ def _called_in(project: Project, facts: ModuleFacts, scope: int) -> list[tuple[i
     known = project.answers.get(key)
     table: dict[int, list[tuple[int, Expr, Call | None]]] = known if isinstance(known, dict) else {}
     if known is None:
-        for call in facts.calls:
+        for call in sorted(facts.calls, key=_evaluated):
             table.setdefault(facts.function_of(call.scope), []).append((call.statement, call.func, call))
         for inner in facts.scopes:
             for decorator in inner.decorators:
@@ -365,6 +365,12 @@ def _called_in(project: Project, facts: ModuleFacts, scope: int) -> list[tuple[i
             events.sort(key=lambda event: event[0])
         project.answers[key] = table
     return table.get(scope, [])
+
+
+def _evaluated(call: Call) -> tuple[int, int, int]:
+    """Return a key that sorts calls as they are evaluated: the arguments of a call before the call."""
+    last = max((each.number for each in walk(call) if isinstance(each, Call)), default=call.number)
+    return call.statement, last, -call.number
 
 
 def _parses(project: Project, facts: ModuleFacts, call: Call) -> bool:
@@ -972,9 +978,14 @@ def _look_up(project: Project, name: str) -> tuple[str, frozenset[str]]:
 
 
 def _leads(project: Project, target: Target, root: str) -> bool:
-    """Whether a library's module loads the slow library."""
+    """Whether a library's module may load the slow library: what brings scipy along may well bring scipy.stats."""
     own, along = _roots(project, target.name)
     return own == root or root.partition(".")[0] in along
+
+
+def _certainly_leads(project: Project, name: str, root: str) -> bool:
+    own, along = _roots(project, name)
+    return own == root or root in along
 
 
 class _World(NamedTuple):
@@ -984,7 +995,7 @@ class _World(NamedTuple):
         early: functions that run while a module is imported.
         leads: per slow library, the files whose import ends up loading it.
         forced: per slow library, those of them in which no statement can move that would avoid it.
-        roots: ``leads`` by file.
+        roots: per file, the slow libraries that importing it certainly loads.
     """
 
     early: Mapping[Site, int]
@@ -1068,7 +1079,8 @@ def _world(project: Project) -> _World:
         ]
         leads[root] = _spread({path for path, _ in direct}, backwards, stays_only=False)
         forced[root] = _spread({path for path, stays in direct if stays}, backwards, stays_only=True)
-        for path in leads[root]:
+        certain = {path for name in names if _certainly_leads(project, name, root) for path in loaded[name]}
+        for path in _spread(certain, backwards, stays_only=False):
             roots.setdefault(path, set()).add(root)
     return _World(early, leads, forced, roots)
 
@@ -1099,7 +1111,7 @@ def _roots_of(project: Project, world: _World, entry: Entry) -> set[str]:
                 if target.path is not None:
                     found |= world.roots.get(target.path, set())
                 else:
-                    found |= {root for root in world.leads if _leads(project, target, root)}
+                    found |= {root for root in world.leads if _certainly_leads(project, target.name, root)}
     return found
 
 

@@ -1,0 +1,335 @@
+"""What a module loads at import time, which programs there are, what can move and where to."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from dlsafe_lint import facts, startup
+from dlsafe_lint.apis import heavy
+from dlsafe_lint.project import Project, build
+
+ROOT = "/project"
+PARSES = "import argparse\n{}\nif __name__ == '__main__':\n    argparse.ArgumentParser().parse_args()\n    main()\n"
+
+
+def project(heavy_imports: str = "startup", entry_points: tuple[str, ...] = (), **sources: str) -> Project:
+    """Build a project; "pkg__init" stands for pkg/__init__.py, "pkg_sub" for pkg/sub.py."""
+    modules = []
+    for key, text in sources.items():
+        path = key.replace("__init", "/__init__").replace("__main", "/__main__")
+        path = f"{path if '/__' in path else path.replace('_', '/')}.py"
+        read = facts.read(
+            textwrap.dedent(text), path=f"{ROOT}/{path}", name=key, is_package=path.endswith("__init__.py")
+        )
+        assert isinstance(read, facts.ModuleFacts), read
+        modules.append(read)
+    return build(ROOT, modules, heavy_imports=heavy_imports, entry_points=entry_points)
+
+
+def loaded(found: Project, module: str, *, main: bool = False) -> list[str]:
+    edges = startup.edges(found, found.modules[f"{ROOT}/{module}.py"], main=main)
+    return [target.path.removeprefix(f"{ROOT}/") if target.path else target.name for e in edges for target in e.targets]
+
+
+def cut(found: Project) -> dict[str, list[str]]:
+    return {
+        path.removeprefix(f"{ROOT}/"): [name for each in cuts for name in each.names]
+        for path, cuts in startup.cuts(found).items()
+    }
+
+
+class TestEdges:
+    @pytest.mark.parametrize(
+        ("statement", "targets"),
+        [
+            ("import b", ["b.py"]),
+            ("from b import x", ["b.py"]),
+            ("from pkg import sub", ["pkg/__init__.py", "pkg/sub.py"]),
+            ("import pkg.sub", ["pkg/__init__.py", "pkg/sub.py"]),
+            ("from pkg import *", ["pkg/__init__.py", "pkg/sub.py"]),
+            ("try:\n    import b\nexcept ImportError:\n    b = None", ["b.py"]),
+            ("class A:\n    import b", ["b.py"]),
+            ("import importlib\nimportlib.import_module('pkg.sub')", ["importlib", "pkg/__init__.py", "pkg/sub.py"]),
+            ("def f():\n    import b\nf()", ["b.py"]),
+            ("def g(function):\n    import b\n    return function\n@g\ndef h(): ...", ["b.py"]),
+            ("def f():\n    import b", []),
+            ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import b", ["typing"]),
+            ("__lazy_modules__ = ['b']\nimport b", []),
+            ("if __name__ == '__main__':\n    import b", []),
+            ("from scipy import stats", ["scipy", "scipy.stats"]),
+        ],
+    )
+    def test_what_a_statement_loads(self, statement: str, targets: list[str]) -> None:
+        found = project(a=statement, b="x = 1", pkg__init="__all__ = ['sub']", pkg_sub="")
+        assert loaded(found, "a") == targets
+
+    def test_the_guard_runs_in_the_program_only(self) -> None:
+        found = project(a="if __name__ == '__main__':\n    import b\nelse:\n    import c", b="", c="")
+        assert loaded(found, "a", main=True) == ["b.py"]
+        assert loaded(found, "a") == ["c.py"]
+
+
+class TestScriptsOfPackages:
+    SCRIPT = "def main(): ...\nif __name__ == '__main__':\n    main()"
+
+    def test_a_chain_has_its_hops(self) -> None:
+        found = project(pkg__init="from . import api", pkg_api="from .train import main", pkg_train=self.SCRIPT)
+        ((only,),) = startup.loaded_scripts(found).values()
+        assert only.scripts == (f"{ROOT}/pkg/train.py",)
+        assert not only.direct
+        assert [(hop.path, hop.line) for hop in only.via] == [(f"{ROOT}/pkg/api.py", 1)]
+
+    def test_only_packages_around_the_script_count(self) -> None:
+        found = project(pkg__init="", other__init="import pkg.train", pkg_train=self.SCRIPT)
+        assert not startup.loaded_scripts(found)
+
+    @pytest.mark.parametrize(
+        ("guarded", "confidence"), [("main()", "likely"), ("test()", "possible"), ("unittest.main()", "possible")]
+    )
+    def test_a_guard_that_runs_tests_makes_no_likely_script(self, guarded: str, confidence: str) -> None:
+        script = f"import unittest\ndef main(): ...\ndef test(): ...\nif __name__ == '__main__':\n    {guarded}"
+        ((only,),) = startup.loaded_scripts(project(pkg__init="from . import train", pkg_train=script)).values()
+        assert only.confidence == confidence
+
+    def test_what_just_binds_the_module_is_removable(self) -> None:
+        found = project(pkg__init="from . import train", pkg_train=self.SCRIPT)
+        ((only,),) = startup.loaded_scripts(found).values()
+        assert startup.removable(found, found.modules[f"{ROOT}/pkg/__init__.py"], only) == ["train"]
+
+    @pytest.mark.parametrize(
+        "reader",
+        [
+            "import pkg\npkg.train.main()",
+            "import pkg as p\ndef f():\n    return p.train",
+            "def f():\n    import pkg\n    return pkg.train",
+            "from unittest import mock\nmock.patch('pkg.train')",
+            "import pkg\ngetattr(pkg, 'train')",
+        ],
+    )
+    def test_it_is_not_where_somebody_reads_it_through_the_package(self, reader: str) -> None:
+        found = project(pkg__init="from . import train", pkg_train=self.SCRIPT, a=reader)
+        ((only,),) = startup.loaded_scripts(found).values()
+        assert not startup.removable(found, found.modules[f"{ROOT}/pkg/__init__.py"], only)
+
+    def test_who_imports_it_needs_no_help(self) -> None:
+        reader = "import pkg.train\npkg.train.main()\nfrom pkg import train"
+        found = project(pkg__init="from . import train", pkg_train=self.SCRIPT, a=reader)
+        ((only,),) = startup.loaded_scripts(found).values()
+        assert startup.removable(found, found.modules[f"{ROOT}/pkg/__init__.py"], only) == ["train"]
+
+
+class TestPrograms:
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            (PARSES.format("def main(): ..."), "arguments"),
+            ("import click\n@click.command()\ndef main(): ...\nif __name__ == '__main__':\n    main()", "arguments"),
+            ("import hydra\n@hydra.main()\ndef main(cfg): ...\nif __name__ == '__main__':\n    main()", "arguments"),
+            ("import fire\ndef main(): ...\nif __name__ == '__main__':\n    fire.Fire(main)", "arguments"),
+            ("import typer\napp = typer.Typer()\nif __name__ == '__main__':\n    app()", "arguments"),
+            ("import argparse\nargs = argparse.ArgumentParser().parse_args()", "arguments"),
+            ("import options\nif __name__ == '__main__':\n    options.read()", "arguments"),
+            ("def main(): ...\nif __name__ == '__main__':\n    main()", ""),
+            ("def main(): ...", ""),
+        ],
+    )
+    def test_programs_that_read_arguments(self, text: str, reason: str) -> None:
+        options = "import argparse\ndef read():\n    return argparse.ArgumentParser().parse_args()"
+        found = [entry.reason for entry in startup.entries(project(a=text, options=options))]
+        assert found == ([reason] if reason else [])
+
+    def test_a_console_script(self) -> None:
+        found = project(entry_points=("pkg.cli:main",), pkg__init="", pkg_cli="def main(): ...")
+        assert [(entry.path, entry.reason) for entry in startup.entries(found)] == [
+            (f"{ROOT}/pkg/cli.py", "console script")
+        ]
+
+    def test_tests_are_no_programs(self) -> None:
+        assert not startup.entries(project(tests_a=PARSES.format("def main(): ...")))
+
+
+class TestWhatCanMove:
+    @pytest.mark.parametrize(
+        ("text", "why"),
+        [
+            ("def main():\n    torch.ones(1)", None),
+            ("class A:\n    def f(self):\n        return torch.ones(1)", None),
+            ("async def main():\n    yield [torch.ones(n) for n in range(2)]", None),
+            ("def main():\n    x: torch.Tensor = torch.ones(1)", None),
+            ("class A(torch.nn.Module): ...", "import time"),
+            ("def main(x=torch.ones(1)): ...", "import time"),
+            ("@torch.no_grad()\ndef main(): ...", "import time"),
+            ("def main(x: torch.Tensor): ...", "import time"),
+            ("def main(x: 'torch.Tensor'): ...", "import time"),
+            ("from __future__ import annotations\ndef main(x: torch.Tensor): ...", "import time"),
+            ("class A:\n    x = torch.ones(1)", "import time"),
+            ("main = lambda: torch.ones(1)", "lambda"),
+            ("", "nothing uses it"),
+            ("def main():\n    global torch\n    torch = None", "another way"),
+            ("def main():\n    torch.ones(1)\ndel torch", "another way"),
+            ("def main():\n    return globals()['torch'], torch", "by string"),
+            ("__all__ = ['main', 'torch']\ndef main():\n    torch.ones(1)", "__all__"),
+            ("from numba import njit\n@njit\ndef main():\n    torch.ones(1)", "can't import"),
+        ],
+    )
+    def test_the_uses_decide(self, text: str, why: str | None) -> None:
+        found = project(a=f"{text}\nimport torch")
+        reason = startup.needed(found, found.modules[f"{ROOT}/a.py"], "torch")
+        assert reason is None if why is None else reason is not None and why in reason
+
+    @pytest.mark.parametrize(
+        "reader",
+        [
+            "from a import torch",
+            "import a\na.torch.ones(1)",
+            "from a import *",
+            "from unittest import mock\nmock.patch('a.torch.ones')",
+            "import a\na.torch = None",
+            "import a\ndef test(monkeypatch):\n    monkeypatch.setattr(a, 'torch', None)",
+        ],
+    )
+    def test_other_modules_decide(self, reader: str) -> None:
+        found = project(a="import torch\ndef main():\n    torch.ones(1)", b=reader)
+        assert startup.needed(found, found.modules[f"{ROOT}/a.py"], "torch")
+
+    def test_a_submodule_that_others_rely_on_stays(self) -> None:
+        text = "import torch.special\ndef main():\n    torch.special.x()"
+        reader = "import torch\ndef f():\n    torch.special.x()"
+        relied_on, alone = project(a=text, b=reader), project(a=text)
+        assert startup.needed(relied_on, relied_on.modules[f"{ROOT}/a.py"], "torch")
+        assert not startup.needed(alone, alone.modules[f"{ROOT}/a.py"], "torch")
+
+    def test_an_import_goes_after_the_arguments_are_read(self) -> None:
+        text = """
+            import argparse
+            import torch
+            def main():
+                parser = argparse.ArgumentParser()
+                parser.add_argument("--n")
+                args = parser.parse_args()
+                torch.ones(args.n)
+            def early():
+                torch.ones(1)
+                argparse.ArgumentParser().parse_args()
+        """
+        found = project(a=text)
+        module = found.modules[f"{ROOT}/a.py"]
+        places = [startup.insertion(found, module, each, ["torch"]) for each in startup.functions(module, "torch")]
+        assert [module.statements[at].line if at >= 0 else None for at in places] == [7, None]
+
+
+class TestCuts:
+    def test_a_library_of_the_program_itself(self) -> None:
+        assert cut(project(a=PARSES.format("import torch\ndef main():\n    torch.ones(1)"))) == {"a.py": ["torch"]}
+
+    def test_a_chain_is_cut_nearest_to_the_program(self) -> None:
+        main = PARSES.format("import b\ndef main():\n    b.run()")
+        assert cut(project(a=main, b="import c\ndef run():\n    c.run()", c="import torch\nx = torch")) == {
+            "a.py": ["b"]
+        }
+
+    def test_further_away_if_the_nearest_stays(self) -> None:
+        main = PARSES.format("import b\nb.register()\ndef main(): ...")
+        middle = "import c\ndef register(): ...\ndef run():\n    c.run()"
+        assert cut(project(a=main, b=middle, c="import torch\nx = torch")) == {"b.py": ["c"]}
+
+    def test_nothing_if_one_way_stays(self) -> None:
+        main = PARSES.format("import torch\nimport b\nb.x\ndef main():\n    torch.ones(1)")
+        assert not cut(project(a=main, b="import torch\nx = torch.ones(1)"))
+
+    def test_nothing_if_another_library_brings_it_along(self) -> None:
+        main = PARSES.format(
+            "import torch\nimport lightning\nclass A(lightning.X): ...\ndef main():\n    torch.ones(1)"
+        )
+        assert not cut(project(a=main))
+        main = PARSES.format("import torch\nimport torchvision\nx = torchvision\ndef main():\n    torch.ones(1)")
+        assert not cut(project(a=main))
+
+    def test_nothing_if_a_function_that_runs_at_import_time_uses_it(self) -> None:
+        assert not cut(
+            project(a=PARSES.format("import torch\ndef seed():\n    torch.ones(1)\nseed()\ndef main(): ..."))
+        )
+
+    def test_nothing_if_it_is_used_before_the_arguments_are_read(self) -> None:
+        text = """
+            import argparse
+            import torch
+            def read():
+                parser = argparse.ArgumentParser()
+                parser.add_argument("--cuda", default=torch.cuda.is_available())
+                return parser.parse_args()
+            if __name__ == "__main__":
+                read()
+        """
+        assert not cut(project(a=text))
+
+    def test_arguments_of_a_call_are_evaluated_before_it(self) -> None:
+        text = """
+            import argparse
+            import torch
+            def train(steps):
+                torch.ones(steps)
+            if __name__ == "__main__":
+                train(argparse.ArgumentParser().parse_args().steps)
+        """
+        assert cut(project(a=text)) == {"a.py": ["torch"]}
+
+    def test_a_program_that_reads_nothing_gains_nothing(self) -> None:
+        assert not cut(
+            project(a="import torch\ndef main():\n    torch.ones(1)\nif __name__ == '__main__':\n    main()")
+        )
+
+    def test_what_is_imported_after_the_arguments_is_no_start_up(self) -> None:
+        text = (
+            "import argparse\nargs = argparse.ArgumentParser().parse_args()\nimport torch\ndef f():\n    torch.ones(1)"
+        )
+        assert not cut(project(a=text))
+
+    def test_all_programs_of_a_statement_are_named(self) -> None:
+        main = PARSES.format("from b import run, x\nprint(x)\ndef main():\n    run()")
+        ((only,),) = startup.cuts(
+            project(a=main, c=main, b="import wandb\nx = 1\ndef run():\n    wandb.init()")
+        ).values()
+        assert [entry.path for entry in only.entries] == [f"{ROOT}/a.py", f"{ROOT}/c.py"]
+        assert startup.before_what(only) == "before `a.py` and 1 more program have read their arguments"
+
+    def test_settings(self) -> None:
+        text = "import torch\ndef main():\n    torch.ones(1)"
+        assert cut(project("everywhere", a=text)) == {"a.py": ["torch"]}
+        assert not cut(project("off", a=PARSES.format(text)))
+        own = project(a=PARSES.format("import slow.part\ndef main():\n    slow.part.f()"))
+        own.extra_heavy = frozenset({"slow"})
+        assert cut(own) == {"a.py": ["slow"]}
+        only = project(a=PARSES.format(text))
+        only.heavy_modules = frozenset({"other"})
+        assert not cut(only)
+
+
+class TestCosts:
+    @pytest.mark.parametrize(
+        ("name", "root"),
+        [
+            ("torch.nn.functional", "torch"),
+            ("scipy", ""),
+            ("scipy.stats", "scipy.stats"),
+            ("matplotlib.pyplot", "matplotlib.pyplot"),
+            ("sklearn.metrics", "sklearn"),
+            ("numpy", ""),
+            ("json", ""),
+        ],
+    )
+    def test_what_counts_as_slow(self, name: str, root: str) -> None:
+        assert heavy.root(name) == root
+
+    def test_what_comes_along(self) -> None:
+        assert "torch" in heavy.brings("lightning.pytorch")
+        assert "torch" in heavy.brings("torchvision.transforms")
+        assert "torch" in heavy.brings("transformers.AutoModel")
+        assert "torch" not in heavy.brings("transformers")
+
+    def test_shared_parts_are_counted_once(self) -> None:
+        both = heavy.estimate(frozenset({"lightning", "torch"}))
+        assert both == heavy.estimate(frozenset({"lightning"})) > heavy.estimate(frozenset({"torch"})) > 0
+        assert heavy.estimate(frozenset({"unmeasured"})) == 0
