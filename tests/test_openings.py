@@ -357,6 +357,17 @@ NOT_KEPT = {
                 self.file = file
         loader = DataLoader(D(h5py.File("x")), batch_size=2)
         """,
+    "one of several things that the caller's callers pass": """
+        class D(Dataset):
+            def __init__(self, images):
+                self.images = images
+        def loader(images, is_slide):
+            if is_slide:
+                return None
+            return DataLoader(D(images), num_workers=2)
+        loader(openslide.OpenSlide("x"), True)
+        loader(["x.png"], False)
+        """,
     "arrays in an archive somewhere": """
         class D(Dataset):
             def __init__(self, path):
