@@ -82,6 +82,7 @@ class Origin(NamedTuple):
         spot: the lambda, or where the callable is handed over.
         definition: where it is defined and why that matters.
         via: the hops from where it is written to who gets it.
+        held: whether an object of the project that is handed over keeps it.
     """
 
     kind: Kind
@@ -90,6 +91,7 @@ class Origin(NamedTuple):
     spot: Spot
     definition: Place
     via: tuple[Place, ...] = ()
+    held: bool = False
 
 
 class Taker(NamedTuple):
@@ -162,9 +164,14 @@ def handovers(project: Project) -> dict[str, list[Handed]]:
     return table
 
 
-def _rank(handed: Handed) -> tuple[bool, bool, int]:
+def _rank(handed: Handed) -> tuple[bool, bool, bool, int]:
     taker = handed.taker
-    return (taker.kind != "dataset", taker.confidence == "certain", len(handed.breaks))
+    return (
+        taker.kind != "dataset" and not handed.origin.held,
+        taker.kind == "dataset",
+        taker.confidence == "certain",
+        len(handed.breaks),
+    )
 
 
 def _found(project: Project) -> Iterator[Handed]:
@@ -223,7 +230,9 @@ def _of_loaders(project: Project) -> Iterator[Handed]:
             continue
         argument = project.argument_at(loader.call, loader.where, "dataset", loader.api.dataset)
         if argument is not None:
-            taker = Taker("dataset", "dataset", f"in the dataset of {words}", hop, False, loader.methods, loader.confidence)
+            taker = Taker(
+                "dataset", "dataset", f"in the dataset of {words}", hop, False, loader.methods, loader.confidence
+            )
             yield from _handed(project, argument, loader.call, "dataset", loader.api.dataset, taker)
 
 
@@ -270,7 +279,7 @@ def _of_datasets(project: Project) -> Iterator[Handed]:
         taker = Taker("dataset", "", f"kept by the Dataset `{name}`", place, False, frozenset(START_METHODS), sure)
         for origin in _own(project, site):
             yield Handed(origin, taker)
-    yield from _set_from_outside(project, takers)
+    yield from _set_from_outside(project)
 
 
 def _taken(project: Project) -> dict[Site, list[Loader]]:
@@ -294,7 +303,7 @@ def _without_workers(loader: Loader) -> bool:
     return all(key is not None for key, _ in loader.call.keywords)
 
 
-def _set_from_outside(project: Project, takers: dict[Site, list[Loader]]) -> Iterator[Handed]:
+def _set_from_outside(project: Project) -> Iterator[Handed]:
     """Yield what statements like ``dataset.transform = lambda x: x`` put on a Dataset that workers may load."""
     loaded: dict[tuple[str, int], Loader] = {}
     for loader in loaders(project):
@@ -310,8 +319,8 @@ def _set_from_outside(project: Project, takers: dict[Site, list[Loader]]) -> Ite
             if not _may_hold(store.value, where):
                 continue
             for value in project.values(store.base, where):
-                by = _loader_taking(project, value, loaded, takers)
-                if by is None:
+                by = _loader_taking(value, loaded)
+                if by is None or not _is_same(facts, store, value, by):
                     continue
                 line = facts.statements[store.statement].line
                 hop = Place(facts.path, line, f"set as `{store.attr}` of the dataset")
@@ -339,18 +348,23 @@ def _may_hold(expr: Expr, where: Where) -> bool:
     return not isinstance(expr, (LiteralExpr, Subscript, Comprehension))
 
 
-def _loader_taking(
-    project: Project, value: Value, loaded: dict[tuple[str, int], Loader], takers: dict[Site, list[Loader]]
-) -> Loader | None:
-    if value.kind == "made" and is_dataset(value.name) and isinstance(value.expr, Call) and value.where:
+def _loader_taking(value: Value, loaded: dict[tuple[str, int], Loader]) -> Loader | None:
+    """Return a loader with workers that takes what the very same call made."""
+    if value.kind in ("made", "instance") and isinstance(value.expr, Call) and value.where is not None:
         return loaded.get((value.where.facts.path, value.expr.number))
-    if value.kind == "instance" and value.site and dataset_class(project, value.site) is not None:
-        if isinstance(value.expr, Call) and value.where:
-            found = loaded.get((value.where.facts.path, value.expr.number))
-            if found:
-                return found
-        return next((loader for loader in takers.get(value.site, ()) if loader.confidence is not None), None)
     return None
+
+
+def _is_same(facts: ModuleFacts, store: Store, value: Value, loader: Loader) -> bool:
+    """Whether it is the same object: the call is in the function of the assignment, or the object is on ``self``."""
+    if isinstance(store.base, Attribute):
+        return True
+    here = (facts.path, facts.function_of(store.scope))
+    made = value.where
+    places = [(loader.facts.path, loader.facts.function_of(loader.call.scope))]
+    if made is not None:
+        places.append((made.facts.path, made.facts.function_of(made.scope)))
+    return here in places
 
 
 def _of_processes(project: Project) -> Iterator[Handed]:
@@ -370,7 +384,11 @@ def _of_processes(project: Project) -> Iterator[Handed]:
                     argument = project.argument_at(call, where, role, position)
                     if argument is None:
                         continue
-                    what = f"as `{role}` of {handover.what}" if not handover.iterables or role not in handover.iterables else f"in the `{role}` of {handover.what}"
+                    what = (
+                        f"as `{role}` of {handover.what}"
+                        if not handover.iterables or role not in handover.iterables
+                        else f"in the `{role}` of {handover.what}"
+                    )
                     hop = Place(facts.path, call.line, f"handed over as `{role}` of {handover.what}")
                     taker = Taker(_taken_by(name), role, what, hop, handover.pickled_under_fork, methods, "certain")
                     yield from _handed(project, argument, call, role, position, taker)
@@ -441,7 +459,11 @@ def _of_pools(project: Project) -> Iterator[Handed]:
                     argument = project.argument_at(call, where, role, position)
                     if argument is None:
                         continue
-                    what = f"handed to {handover.what}" if role in ("func", "fn") else f"among the arguments of {handover.what}"
+                    what = (
+                        f"handed to {handover.what}"
+                        if role in ("func", "fn")
+                        else f"among the arguments of {handover.what}"
+                    )
                     hop = Place(facts.path, call.line, f"goes through the queue of {handover.what}")
                     by: Taken = "pool" if kind == "Pool" else "executor"
                     taker = Taker(by, role.lstrip("*"), what, hop, True, methods, "certain", silent)
@@ -505,9 +527,13 @@ _STEPS = 1500
 
 @dataclass(slots=True)
 class _Search:
-    """One search for what is in an object: each expression and instance is looked into once, and never too many."""
+    """One search for what is in an object: each expression and instance is looked into once, and never too many.
+
+    ``own``: the class that is looked at, with those it derives from; its attributes are all looked at anyway.
+    """
 
     project: Project
+    own: frozenset[Site] = frozenset()
     seen: set[tuple[object, ...]] = field(default_factory=set)
 
     def goes_on(self, *what: object) -> bool:
@@ -516,8 +542,6 @@ class _Search:
             return False
         self.seen.add(what)
         return True
-
-
 
 
 def _held(
@@ -550,15 +574,28 @@ def _held(
         case Derived("starred", inner):
             yield from _held(search, inner, where, spot, via, depth + 1)
             return
+        case Attribute(Name(receiver), _) if _is_receiver(where, receiver, search.own):
+            return
         case Name():
             sources = _sources(search.project, expr, where)
             if sources is not None:
                 for source, at, hops in sources:
-                    there = _spot(search.project, at, source) if at.facts is not where.facts or at.scope != where.scope else None
+                    there = (
+                        _spot(search.project, at, source)
+                        if at.facts is not where.facts or at.scope != where.scope
+                        else None
+                    )
                     yield from _held(search, source, at, there or spot, (*hops, *via), depth + 1)
                 return
     for value in search.project.values(expr, where):
         yield from _inside(search, value, spot, via, depth + 1)
+
+
+def _is_receiver(where: Where, name: str, classes: frozenset[Site]) -> bool:
+    """Whether a name is ``self`` in a method of one of the classes."""
+    facts = where.facts
+    scope = facts.scopes[max(facts.resolve(name, where.scope), 0)]
+    return bool(scope.params) and scope.params[0].name == name and Site(facts.path, scope.parent) in classes
 
 
 def _sources(project: Project, name: Name, where: Where) -> list[tuple[Expr, Where, tuple[Place, ...]]] | None:
@@ -723,6 +760,8 @@ def _named(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) -> 
         if outer.declared.get(top.name) == "global":
             text = f"`{top.name}` becomes global only when `{outer.name}` runs, which no worker does"
             return Origin("guarded", scope.name, scope.name, spot, Place(site.path, scope.line, text), via)
+        if scope.kind == "class" and project.method(site, "__getattr__"):
+            return None  # stands for an optional library that is not there
         text = f"`{scope.name}` is a {what} inside `{outer.name}`"
         return Origin("local", scope.name, qualname, spot, Place(site.path, scope.line, text), via)
     if facts.path.endswith("/__main__.py"):
@@ -848,7 +887,7 @@ def _contents(search: _Search, value: Value, via: tuple[Place, ...], depth: int)
     project = search.project
     held = _class(project, site)
     for origin in held.origins:
-        yield origin._replace(via=(*origin.via, *via))
+        yield origin._replace(via=(*origin.via, *via), held=True)
     bound: dict[Site, Frame | None] = {}
     for kept in held.kept:
         hops = (*kept.via, *via)
@@ -856,7 +895,8 @@ def _contents(search: _Search, value: Value, via: tuple[Place, ...], depth: int)
             facts = project.modules[kept.constructor.path]
             at = Where(facts, kept.constructor.scope, len(facts.statements))
             spot = Spot(facts.path, "statement", facts.scopes[kept.constructor.scope].statement)
-            yield from _held(search, Name(kept.name), at, spot, hops, depth + 1)
+            for origin in _held(search, Name(kept.name), at, spot, hops, depth + 1):
+                yield origin._replace(held=True)
             continue
         if kept.constructor not in bound:
             bound[kept.constructor] = project.bind(kept.constructor, where.facts, call, where)
@@ -868,7 +908,8 @@ def _contents(search: _Search, value: Value, via: tuple[Place, ...], depth: int)
             passed = _default(project, kept)
         if passed is not None:
             here = _spot(project, passed[1], passed[0]) or Spot(where.facts.path, "argument", call.number, kept.name)
-            yield from _held(search, passed[0], passed[1], here, hops, depth + 1)
+            for origin in _held(search, passed[0], passed[1], here, hops, depth + 1):
+                yield origin._replace(held=True)
     if held.passes_on and call is not None and where is not None:
         spot = Spot(where.facts.path, "argument", call.number, 0)
         yield from _arguments(search, call, where, spot, via, depth + 1)
@@ -895,7 +936,11 @@ def _own(project: Project, site: Site) -> Iterator[Origin]:
     for kept in held.kept:
         facts = project.modules[kept.constructor.path]
         default = _default(project, kept)
-        if default is not None and facts.scopes[kept.constructor.scope].parent == site.scope and facts.path == site.path:
+        if (
+            default is not None
+            and facts.scopes[kept.constructor.scope].parent == site.scope
+            and facts.path == site.path
+        ):
             spot = Spot(facts.path, "statement", facts.scopes[kept.constructor.scope].statement)
             yield from _held(_Search(project), *default, spot, kept.via, 0)
 
@@ -917,13 +962,16 @@ def _look_into(project: Project, site: Site) -> _Class:
     if dropped is None:
         return _EMPTY
     frames, library, kept, passes_on = _construction(project, site)
-    search = _Search(project)
+    search = _Search(project, frozenset(base.site for base in project.ancestors(site) if base.site is not None))
     found: list[Origin] = []
     for facts, scope, statement, attr, expr in _attributes(project, site):
         function = Site(facts.path, facts.function_of(scope))
-        if attr in dropped or facts.scopes[function.scope].name in _IN_WORKER:
+        method = facts.scopes[function.scope]
+        if attr in dropped or attr == "__dict__" or method.name in _IN_WORKER or not _is_bound(project, function):
             continue
-        where = Where(facts, scope, statement, frames.get(function))
+        # what other methods are passed is passed to some other instance as well as to this one
+        frame = frames.get(function) or Frame(function.scope, function.path, {})
+        where = Where(facts, scope, statement, frame)
         hop = Place(facts.path, facts.statements[statement].line, f"kept as `self.{attr}`")
         found.extend(_held(search, expr, where, Spot(facts.path, "statement", statement), (hop,), 0))
     for call, where in library:
@@ -982,9 +1030,7 @@ def _attributes(project: Project, site: Site) -> list[tuple[ModuleFacts, int, in
         if base.site is not None:
             facts = project.modules[base.site.path]
             found.extend((facts, *added) for added in _added(project, facts).get(base.site.scope, ()))
-    kept = [
-        each for each in found if each[2] > cleared.get((each[0].path, each[0].function_of(each[1]), each[3]), -1)
-    ]
+    kept = [each for each in found if each[2] > cleared.get((each[0].path, each[0].function_of(each[1]), each[3]), -1)]
     project.answers[key] = kept
     return kept
 
@@ -1034,7 +1080,8 @@ def _dropped(project: Project, site: Site) -> frozenset[str] | None:
         if call.scope == method.scope:
             names.update(arg.value for arg in call.args if isinstance(arg, LiteralExpr) and isinstance(arg.value, str))
             spelled = dotted(call.func) or ""
-            copies |= "__dict__" in spelled or any("__dict__" in (dotted(arg) or "") for arg in call.args)
+            copies |= "__dict__" in spelled or spelled == "vars" or "__dict__" in names
+            copies |= any("__dict__" in (dotted(arg) or "") for arg in call.args)
     for result in facts.results:
         if result.scope == method.scope:
             copies |= "__dict__" in (dotted(result.value) or "")
@@ -1091,7 +1138,7 @@ def _stand_ins(project: Project, constructor: Site) -> dict[str, tuple[Expr, Whe
     facts = project.modules[constructor.path]
     scope = facts.scopes[constructor.scope]
     at = Where(facts, scope.parent, scope.statement)
-    named = (param for param in scope.params if param.kind in ("positional", "keyword"))
+    named = [param for param in scope.params[1:] if param.kind in ("positional", "keyword")]
     return {param.name: (_parameter(constructor, param.name), at) for param in named}
 
 

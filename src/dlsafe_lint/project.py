@@ -607,7 +607,7 @@ class Project:
     def _is_property(self, site: Site) -> bool:
         scope = self.modules[site.path].scopes[site.scope]
         return any(
-            (dotted(each) or "").rpartition(".")[2] in ("property", "cached_property") for each in scope.decorators
+            (dotted(each) or "").rpartition(".")[2] in _PROPERTIES for each in scope.decorators
         )
 
     def _store_place(self, facts: ModuleFacts, store: Store, value: Value, depth: int) -> Where:
@@ -795,7 +795,7 @@ class Project:
         star = next((param for param in params if param.kind == "*"), None)
         if star and rest:
             args[star.name] = (Collection("tuple", tuple(rest)), at)
-        extra: list[tuple[str, Expr]] = []
+        extra: list[tuple[str | None, Expr]] = []
         names = {param.name for param in params if param.kind in ("positional", "keyword")}
         for key, value in call.keywords:
             if key is None:
@@ -812,7 +812,7 @@ class Project:
                 extra.append((key, value))
         stars = next((param for param in params if param.kind == "**"), None)
         if stars and extra:
-            keys = tuple(Literal(key) for key, _ in extra)
+            keys = tuple(Literal(key) if key is not None else None for key, _ in extra)
             args[stars.name] = (Collection("dict", tuple(value for _, value in extra), keys), at)
         return Frame(site.scope, site.path, args, complete, receiver)
 
@@ -824,6 +824,12 @@ class Project:
             match value:
                 case Value("collection", expr=Collection("dict", items, keys), where=at) if at is not None:
                     for key, item in zip(keys, items, strict=False):
+                        if key is None:
+                            inner = self._literal_dict(item, at, depth + 1) if depth < MAX_DEPTH else None
+                            if inner is None:
+                                return None
+                            found.extend(inner)
+                            continue
                         if not isinstance(key, Literal) or not isinstance(key.value, str):
                             return None
                         found.append((key.value, item, at))
@@ -836,7 +842,37 @@ class Project:
                         found.append((name, item, at))
                 case _:
                     return None
-        return found if values else None
+        return found + self._put_into(expr, where, depth) if values else None
+
+    def _put_into(self, expr: Expr, where: Where, depth: int) -> list[tuple[str, Expr, Where]]:
+        """Return the items put into a named dict in the same function: ``d["a"] = 1``, ``d.update({"a": 1})``."""
+        if not isinstance(expr, Name):
+            return []
+        facts = where.facts
+
+        def table() -> dict[tuple[str, int], list[Store | Call]]:
+            made: dict[tuple[str, int], list[Store | Call]] = {}
+            for store in facts.stores:
+                if isinstance(store.base, Name) and isinstance(store.key, Literal) and store.value is not None:
+                    made.setdefault((store.base.id, facts.function_of(store.scope)), []).append(store)
+            for call in facts.calls:
+                if isinstance(call.func, Attribute) and call.func.attr == "update" and isinstance(call.func.value, Name):
+                    made.setdefault((call.func.value.id, facts.function_of(call.scope)), []).append(call)
+            return made
+
+        found: list[tuple[str, Expr, Where]] = []
+        puts = self.answer(("put", facts.path), table).get((expr.id, facts.function_of(where.scope)), ())
+        for put in puts:
+            at = Where(facts, put.scope, put.statement, where.frame)
+            if isinstance(put, Store):
+                if isinstance(put.key, Literal) and isinstance(put.key.value, str) and put.value is not None:
+                    found.append((put.key.value, put.value, at))
+                continue
+            found.extend((name, value, at) for name, value in put.keywords if name is not None)
+            for arg in put.args:
+                if arg != expr:
+                    found.extend(self._literal_dict(arg, at, depth + 1) or ())
+        return found
 
     def argument(
         self, facts: ModuleFacts, call: Call, name: str, position: int | None = None
@@ -860,12 +896,13 @@ class Project:
             before = call.args[: position + 1]
             if not any(isinstance(arg, Derived) and arg.how == "starred" for arg in before):
                 return call.args[position], where
+        found = None
         for key, value in call.keywords:
             if key is None:
                 for inner, item, place in self._literal_dict(value, where) or ():
                     if inner == name:
-                        return item, place
-        return None
+                        found = (item, place)
+        return found
 
     # --- classes ---
 
@@ -1099,6 +1136,7 @@ def _exclusive(facts: ModuleFacts, one: int, other: int) -> bool:
     return False
 
 
+_PROPERTIES = frozenset({"property", "cached_property", "setter", "getter", "deleter"})
 _BRANCHES = frozenset({"if", "else", "case", "guard", "unguarded"})
 
 

@@ -153,8 +153,11 @@ def _loader(
     confidence: Confidence | None = None
     words = ""
     if argument is not None:
-        confidence = positive(project, *argument)
+        confidence = positive(project, *argument) or _asked_for_elsewhere(project, *argument)
         words = f"{api.workers_name}={_words(argument[0])}"
+    threads = project.argument_at(call, where, "use_thread_workers")
+    if threads is not None and threads[0] == Literal(value=True):
+        confidence = None  # monai's ThreadDataLoader
     context = project.argument_at(call, where, "multiprocessing_context")
     methods = context_methods(project, *context) if context else frozenset(START_METHODS)
     return Loader(facts, call, where, api, confidence, words, methods, via)
@@ -208,6 +211,29 @@ def positive(project: Project, expr: Expr, where: Where) -> Confidence | None:
         return "certain"
     if positive or unknown or (argument and not zero):
         return "likely"
+    return None
+
+
+def _asked_for_elsewhere(project: Project, expr: Expr, where: Where) -> Confidence | None:
+    """Tell whether a method's parameter asks for workers in a call whose object can't be followed.
+
+    ``data.get_loader(num_workers=args.workers)`` is such a call of ``def get_loader(self, num_workers=0)``.
+    """
+    if not isinstance(expr, Name) or where.frame is not None:
+        return None
+    facts = where.facts
+    scope = facts.scopes[max(facts.resolve(expr.id, where.scope), 0)]
+    if scope.kind != "function" or facts.scopes[scope.parent].kind != "class":
+        return None
+    if project.callers(Site(facts.path, scope.index)):
+        return None
+    for caller, call in project.calls_by_name.get(scope.name, ()):
+        passed = project.argument(caller, call, expr.id)
+        if passed is None or not isinstance(call.func, Attribute):
+            continue
+        unknown = all(value.kind == "unknown" for value in project.called(caller, call))
+        if unknown and positive(project, *passed) is not None:
+            return "likely"
     return None
 
 

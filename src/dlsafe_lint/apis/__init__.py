@@ -17,7 +17,6 @@ _PREFIXES = (
     ("torch.multiprocessing.spawn.", "torch.multiprocessing."),
     ("multiprocessing.context.", "multiprocessing."),
     ("multiprocessing.process.", "multiprocessing."),
-    ("multiprocess.", "multiprocessing."),
     ("concurrent.futures.process.", "concurrent.futures."),
     ("concurrent.futures.thread.", "concurrent.futures."),
     ("pytorch_lightning.", "lightning.pytorch."),
