@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlsafe_lint.apis import cli, heavy
+from dlsafe_lint.apis.workers import CONTEXTS, HANDOVERS
 from dlsafe_lint.facts import (
     Attribute,
     Call,
@@ -15,11 +16,13 @@ from dlsafe_lint.facts import (
     ModuleFacts,
     Name,
     Scope,
+    Subscript,
     dotted,
     walk,
 )
 from dlsafe_lint.finding import Place
 from dlsafe_lint.project import Project, Site, Target, Where
+from dlsafe_lint.workers import context_methods, loaders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -34,7 +37,7 @@ ALL = 1 << 60
 
 _PROXIES = frozenset({"lazy_loader.load", "importlib.util.LazyLoader"})
 _IMPORTERS = frozenset({"importlib.import_module", "__import__"})
-_UNSEEN = frozenset({"globals", "locals", "vars", "exec", "eval"})
+_UNSEEN = frozenset({"globals", "exec", "eval"})
 _COMPILED = frozenset({"jit", "njit", "script", "script_method", "vectorize", "guvectorize", "stencil", "kernel"})
 _PATCHERS = frozenset(
     {"patch", "object", "multiple", "setattr", "getattr", "hasattr", "delattr", "attrgetter", "resolve_name", "locate"}
@@ -89,10 +92,11 @@ class Entry(NamedTuple):
     Attributes:
         path: the file that is run, or in which the function stands.
         function: the function's scope, -1 where the file itself is run.
-        reason: why it pays to start light: "arguments", "console script", "workers".
+        reason: why it pays to start light: "arguments", "console script", "workers" (that import it again).
         place: where it reads its arguments, or what makes it a program.
         last: the number of the file's last statement that runs before the arguments are read.
-        early: functions that run before that, with the last statement that does.
+        early: functions that run before that, with the last statement that does; for "workers" what runs in them.
+        needs: slow libraries that it needs anyway.
     """
 
     path: str
@@ -101,6 +105,7 @@ class Entry(NamedTuple):
     place: Place
     last: int
     early: Mapping[Site, int]
+    needs: frozenset[str] = frozenset()
 
 
 class Cut(NamedTuple):
@@ -300,7 +305,7 @@ def _run(
         depth: how many calls deep this is.
     """
     origins: dict[Site, int] = {}
-    if depth == 0 and not stop:
+    if depth == 0 and not stop and not main and scope == 0:
         project.answers["ran-from", facts.path] = origins
     for call_statement, func, call in _called_in(project, facts, scope):
         if scope == 0 and not _runs(facts, call_statement, main):
@@ -652,9 +657,25 @@ def module_path(project: Project, name: str) -> str | None:
 
 def _hides_names(facts: ModuleFacts) -> bool:
     """Whether the module looks its own names up by string: ``globals()``, ``exec``, ``sys.modules[__name__]``."""
-    return "sys.modules" in facts.reads or any(
-        isinstance(call.func, Name) and call.func.id in _UNSEEN for call in facts.calls
+    for call in facts.calls:
+        if isinstance(call.func, Name) and call.func.id in _UNSEEN:
+            return True
+        if _is_local_table(call) and facts.runs_at_import(call.scope):
+            return True
+    if "sys.modules" not in facts.reads:
+        return False
+    exprs: list[Expr] = list(facts.calls)
+    exprs += [binding.value for scope in facts.scopes for each in scope.bindings.values() for binding in each]
+    exprs += [part for store in facts.stores for part in (store.base, store.value) if part is not None]
+    own = ("sys.modules", Name("__name__"))
+    return any(
+        isinstance(each, Subscript) and (dotted(each.value), each.key) == own for expr in exprs for each in walk(expr)
     )
+
+
+def _is_local_table(call: Call) -> bool:
+    """Whether the call is ``locals()`` or ``vars()``."""
+    return isinstance(call.func, Name) and call.func.id in ("locals", "vars") and not call.args
 
 
 # --- which imports can move ---
@@ -690,6 +711,9 @@ def _needed(project: Project, facts: ModuleFacts, name: str) -> str | None:
         return "it is declared global"
     if _hides_names(facts):
         return "the module looks up names by string"
+    tables = {outermost(facts, call.scope) for call in facts.calls if _is_local_table(call)}
+    if tables & set(functions(facts, name)):
+        return "a function that uses it looks up its local names by string"
     uses = facts.uses.get(name, [])
     if not uses:
         return "nothing uses it here: it may be imported for its effect"
@@ -870,7 +894,61 @@ def _program(project: Project, facts: ModuleFacts) -> Entry | None:
         return Entry(facts.path, -1, "arguments", place, imported.statement, early)
     if run.place is not None:
         return Entry(facts.path, -1, "arguments", run.place, run.last, early)
-    return None
+    return _reimported(project, facts, early) if guarded and not facts.path.endswith("/__main__.py") else None
+
+
+def _reimported(project: Project, facts: ModuleFacts, ran_in_parent: Mapping[Site, int]) -> Entry | None:
+    """Return the program as its own workers load it: under spawn and forkserver each of them imports the script again.
+
+    What a worker runs may need a library in the worker: every function that the program hands to something, and every
+    method of what looks like a Dataset.
+    """
+    place = None
+    needs: set[str] = set()
+    inside: dict[Site, int] = {}
+    made = {id(loader.call) for loader in loaders(project) if loader.confidence and loader.methods - {"fork"}}
+    for path, scope in ((facts.path, 0), *ran_in_parent):
+        module = project.modules[path]
+        for call in module.calls:
+            if module.function_of(call.scope) != scope:
+                continue
+            if id(call) in made:
+                needs.add("torch")
+            if id(call) in made or _starts_process(project, module, call):
+                place = place or Place(path, call.line, "its workers import it again")
+            for each in (*call.args, *(value for _, value in call.keywords)):
+                if isinstance(each, (Name, Attribute)):
+                    values = project.values(each, Where(module, call.scope, call.statement))
+                    _add_inside(project, inside, (value.site for value in values if value.kind == "function"))
+    if place is None:
+        return None
+    for site in project.classes() if needs else ():
+        names = project.scope(site).bindings
+        if "__getitem__" in names or "__iter__" in names or "__getitems__" in names:
+            methods = [binding.target for each in names.values() for binding in each if binding.how == "def"]
+            _add_inside(project, inside, (Site(site.path, method) for method in methods))
+    return Entry(facts.path, -1, "workers", place, ALL, inside, frozenset(needs))
+
+
+def _add_inside(project: Project, inside: dict[Site, int], sites: Iterable[Site | None]) -> None:
+    for site in sites:
+        if site is not None and site not in inside:
+            inside[site] = ALL
+            _run(project, project.modules[site.path], site.scope, inside, main=False, stop=False, depth=1)
+
+
+def _starts_process(project: Project, facts: ModuleFacts, call: Call) -> bool:
+    """Whether the call makes processes that may be spawned."""
+    if _last_name(call.func) not in ("Pool", "Process", "ProcessPoolExecutor", "spawn", "start_processes"):
+        return False
+    for value in project.called(facts, call):
+        if value.kind == "external" and value.name in HANDOVERS:
+            return True
+        made = value.of
+        if value.kind == "part" and made is not None and made.name in CONTEXTS and isinstance(made.expr, Call):
+            where = made.where or Where(facts, call.scope, call.statement)
+            return bool(context_methods(project, made.expr, where) - {"fork"})
+    return False
 
 
 def _may_parse(project: Project, facts: ModuleFacts) -> bool:
@@ -1006,11 +1084,11 @@ class _World(NamedTuple):
 
 def _start_edges(project: Project, entry: Entry, path: str) -> list[Edge]:
     facts = project.modules[path]
-    main = path == entry.path and entry.function < 0
+    main = path == entry.path and entry.function < 0 and entry.reason != "workers"
     found = edges(project, facts, main=main)
     if main:
         found = [edge for edge in found if edge.statement <= entry.last]
-    if path == entry.path:
+    if path == entry.path and entry.reason != "workers":
         for site, last in entry.early.items():
             inner = project.modules[site.path]
             for number, statement in enumerate(inner.imports):
@@ -1079,7 +1157,7 @@ def _world(project: Project) -> _World:
         ]
         leads[root] = _spread({path for path, _ in direct}, backwards, stays_only=False)
         forced[root] = _spread({path for path, stays in direct if stays}, backwards, stays_only=True)
-        certain = {path for name in names if _certainly_leads(project, name, root) for path in loaded[name]}
+        certain = {path for name in loaded if _certainly_leads(project, name, root) for path in loaded[name]}
         for path in _spread(certain, backwards, stays_only=False):
             roots.setdefault(path, set()).add(root)
     return _World(early, leads, forced, roots)
@@ -1120,6 +1198,8 @@ def _cuts_for(project: Project, entry: Entry, world: _World, root: str) -> list[
 
     None if there is a way to the library that can't be cut.
     """
+    if root in entry.needs:
+        return None
     leads, forced = world.leads[root], world.forced[root]
     found: list[_Found] = []
     stack: list[tuple[str, tuple[Place, ...]]] = [(path, ()) for path in _start_paths(project, entry)]
@@ -1131,7 +1211,9 @@ def _cuts_for(project: Project, entry: Entry, world: _World, root: str) -> list[
             outer = any(target.path is None and _leads(project, target, root) for target in edge.targets)
             if not inner and not outer:
                 continue
-            if _can_move(project, (world.early, entry.early), edge):
+            # what a worker unpickles loads modules by itself: only the script's own imports are sure to be saved
+            own = path == entry.path and not any(target.path for target in edge.targets)
+            if (own or entry.reason != "workers") and _can_move(project, (world.early, entry.early), edge):
                 found.append(_Found(edge, via))
                 continue
             if outer or any(each in forced for each in inner):
@@ -1275,10 +1357,12 @@ def before_what(cut: Cut) -> str:
     """Say in words which programs load something too early: "before `train.py` has read its arguments"."""
     if not cut.entries:
         return "as soon as this module is imported"
-    first = cut.entries[0]
+    first = next((entry for entry in cut.entries if entry.reason != "workers"), cut.entries[0])
     name = first.path.rpartition("/")[2]
     more = len(cut.entries) - 1
     others = f" and {more} more program{'s' * (more > 1)}" if more else ""
+    if first.reason == "workers":
+        return f"in each worker that imports `{name}`{others} again"
     read = any(entry.reason == "arguments" for entry in cut.entries)
     has, its = ("have", "their") if more else ("has", "its")
     return f"before `{name}`{others} {f'{has} read {its} arguments' if read else f'{has} started'}"

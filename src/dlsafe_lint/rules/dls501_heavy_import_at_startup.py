@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import libcst as cst
 
 from dlsafe_lint import startup
+from dlsafe_lint.finding import Breakage
 from dlsafe_lint.rule import Draft, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dlsafe_lint.facts import ModuleFacts
-    from dlsafe_lint.finding import Applicability
+    from dlsafe_lint.finding import Applicability, StartMethod
     from dlsafe_lint.project import Project
     from dlsafe_lint.startup import Cut
 
@@ -116,6 +117,7 @@ class HeavyImportAtStartup(Rule):
             self.report(
                 self.tree.statements[statement],
                 f"`{words}` loads {startup.slow_libraries(cut)} {startup.before_what(cut)}",
+                breaks=_breaks(cut),
                 help=f"Import it in {where}",
                 related=(*cut.via, *(entry.place for entry in cut.entries[:3])),
                 fix=drafts[move.applicability] if move else None,
@@ -254,6 +256,14 @@ class HeavyImportAtStartup(Rule):
             else:
                 made.append(line)
         return body.with_changes(body=made)
+
+
+def _breaks(cut: Cut) -> list[Breakage]:
+    """Name the start methods that matter where only the workers of a program gain anything."""
+    if not cut.entries or any(entry.reason != "workers" for entry in cut.entries):
+        return []
+    methods: tuple[StartMethod, ...] = ("spawn", "forkserver")
+    return [Breakage(method, f"each worker imports `{cut.roots[0]}` again") for method in methods]
 
 
 class _Move(NamedTuple):
