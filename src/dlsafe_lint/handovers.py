@@ -159,7 +159,7 @@ def handovers(project: Project) -> dict[str, list[Handed]]:
     for (spot, _), handed in best.items():
         table.setdefault(spot.path, []).append(handed)
     for entries in table.values():
-        entries.sort(key=lambda each: each.origin.spot[1:3] + (str(each.origin.spot.key),))
+        entries.sort(key=lambda each: (*each.origin.spot[1:3], str(each.origin.spot.key)))
     project.answers["handovers"] = table
     return table
 
@@ -446,7 +446,7 @@ def _of_pools(project: Project) -> Iterator[Handed]:
         return
     for method in sorted({method for _, method in POOL_METHODS}):
         for facts, call in project.calls_by_name.get(method, ()):
-            if not isinstance(call.func, Attribute) or not call.args and not call.keywords:
+            if not isinstance(call.func, Attribute) or not (call.args or call.keywords):
                 continue
             where = Where(facts, call.scope, call.statement)
             for receiver in project.values(call.func.value, where):
@@ -695,8 +695,8 @@ def _inside(search: _Search, value: Value, spot: Spot, via: tuple[Place, ...], d
 def _keeps(name: str) -> bool:
     """Whether what a library callable returns holds what it was given.
 
-    Objects of classes do (``Compose``, ``Lambda``, ``ImageFolder``), results of functions don't (``sorted``, ``map_rows``),
-    apart from the tables' exceptions.
+    Objects of classes do (``Compose``, ``ImageFolder``), results of functions don't (``sorted``), apart from
+    the tables' exceptions.
     """
     if name in KEEPS_ARGUMENTS or name in WRAPPERS or name in ITERATORS:
         return True
@@ -773,7 +773,8 @@ def _named(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) -> 
     wrapper = _replaced(project, site)
     if wrapper is not None:
         inner = project.modules[wrapper.path]
-        text = f"the decorator of `{scope.name}` puts `{inner.scopes[wrapper.scope].name}` in its place, without `functools.wraps`"
+        name = inner.scopes[wrapper.scope].name
+        text = f"the decorator of `{scope.name}` puts `{name}` in its place, without `functools.wraps`"
         return Origin(
             "local", scope.name, _qualname(inner, wrapper.scope), spot, Place(site.path, scope.line, text), via
         )

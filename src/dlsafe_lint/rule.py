@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from dlsafe_lint.facts import Call, Lambda, ModuleFacts, Statement
     from dlsafe_lint.finding import Applicability, Confidence, Place
+    from dlsafe_lint.handovers import Spot
     from dlsafe_lint.project import Project
 
 Replacement: TypeAlias = cst.CSTNode | cst.RemovalSentinel | cst.FlattenSentinel[cst.CSTNode]
@@ -78,6 +79,32 @@ class Tree:
         while not isinstance(node, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
             node = self.parents[node]
         return node
+
+    def at(self, spot: Spot, name: str) -> cst.CSTNode:
+        """Return the node at a spot; within it, the only place where the name is read, if there is one.
+
+        Complete in ``leave_Module``.
+        """
+        if spot.kind == "lambda":
+            return self.lambdas[spot.number]
+        node: cst.CSTNode
+        if spot.kind == "argument":
+            node = call = self.calls[spot.number]
+            for index, arg in enumerate(call.args):
+                if spot.key in (arg.keyword.value if arg.keyword else None, index if not arg.keyword else None):
+                    node = arg.value
+        else:
+            node = self.statements[spot.number]
+            if isinstance(node, (cst.Assign, cst.AnnAssign, cst.AugAssign)) and node.value is not None:
+                node = node.value
+        if isinstance(node, cst.BaseCompoundStatement):
+            return node
+        found = [each for each in self.names(name) if each is node or node in self.enclosing(each)]
+        return found[0] if len(found) == 1 else node
+
+    def names(self, name: str) -> list[cst.Name]:
+        """Return the places where a name is read or bound as a variable. Complete in ``leave_Module``."""
+        return [node for node in self.parents if isinstance(node, cst.Name) and node.value == name]
 
     def enclosing(self, node: cst.CSTNode) -> list[cst.CSTNode]:
         """Return the nodes around a node, from the inside out."""
