@@ -565,7 +565,7 @@ def _held(
             return
         case Collection(_, items):
             for item in items:
-                yield from _held(search, item, where, _spot(search.project, where, item) or spot, via, depth + 1)
+                yield from _held(search, item, where, spot, via, depth + 1)
             return
         case Choice(_, options):
             for option in options:
@@ -705,12 +705,14 @@ def _keeps(name: str) -> bool:
 
 
 def _arguments(
-    search: _Search, call: Call, where: Where, spot: Spot, via: tuple[Place, ...], depth: int
+    search: _Search, call: Call, where: Where, spot: Spot | None, via: tuple[Place, ...], depth: int
 ) -> Iterator[Origin]:
+    """Yield what can't be pickled in the arguments of a call; without a spot each argument is its own."""
     for key, arg in _passed(call):
         if key in FORGOTTEN_ARGUMENTS or (isinstance(arg, Call) and _is_iterator(search.project, arg, where)):
             continue
-        yield from _held(search, arg, where, _spot(search.project, where, arg) or spot, via, depth)
+        there = spot or Spot(where.facts.path, "argument", call.number, key)
+        yield from _held(search, arg, where, there, via, depth)
 
 
 def _is_iterator(project: Project, call: Call, where: Where) -> bool:
@@ -912,8 +914,7 @@ def _contents(search: _Search, value: Value, via: tuple[Place, ...], depth: int)
             for origin in _held(search, passed[0], passed[1], here, hops, depth + 1):
                 yield origin._replace(held=True)
     if held.passes_on and call is not None and where is not None:
-        spot = Spot(where.facts.path, "argument", call.number, 0)
-        yield from _arguments(search, call, where, spot, via, depth + 1)
+        yield from _arguments(search, call, where, None, via, depth + 1)
 
 
 def _default(project: Project, kept: _Kept) -> tuple[Expr, Where] | None:
@@ -976,7 +977,7 @@ def _look_into(project: Project, site: Site) -> _Class:
         hop = Place(facts.path, facts.statements[statement].line, f"kept as `self.{attr}`")
         found.extend(_held(search, expr, where, Spot(facts.path, "statement", statement), (hop,), 0))
     for call, where in library:
-        found.extend(_arguments(search, call, where, Spot(where.facts.path, "argument", call.number, 0), (), 0))
+        found.extend(_arguments(search, call, where, None, (), 0))
     origins = []
     for origin in found:
         if origin.kind == "parameter":
