@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -367,12 +368,25 @@ def _kind_of(value: Any) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name that is most like one that is not known."""
+    """Suggest the known name that is most like one that is not known.
+
+    Args:
+        name: what was written.
+        known: what could have been meant.
+
+    Returns:
+        " (did you mean `...`?)", or nothing if no name is like it.
+    """
     import difflib
 
     by_capitals = {each.upper(): each for each in known}
-    close = difflib.get_close_matches(name.upper().replace("_", "-"), by_capitals, n=1)
-    return f" (did you mean `{by_capitals[close[0]]}`?)" if close else ""
+    wanted = name.upper().replace("_", "-")
+    close = difflib.get_close_matches(wanted, by_capitals, n=8)
+    if not close:
+        return ""
+    # Codes are all alike: DLS299 is nearer to DLS201 than to DLS502.
+    best = max(close, key=lambda each: len(os.path.commonprefix([each, wanted])))
+    return f" (did you mean `{by_capitals[best]}`?)"
 
 
 def _oldest_version(document: dict[str, Any]) -> tuple[int, int] | None:
