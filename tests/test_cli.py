@@ -97,7 +97,7 @@ class TestExitCodes:
         for arguments, said in {
             ("nosuch.py",): "'nosuch.py' does not exist",
             ("--select", "DLS20"): "",
-            ("--select", "DLS299"): 'no rule "DLS299" (did you mean `DLS201`?)',
+            ("--select", "DLS299"): 'no rule "DLS299" (did you mean `DLS20',
             ("--ignore", "E501"): 'no rule "E501"',
             ("--nosuch",): "No such option",
             ("--output-format", "xml"): "'xml' is not one of",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import os
 import re
 import sys
 from dataclasses import dataclass
@@ -381,11 +380,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     by_capitals = {each.upper(): each for each in known}
     wanted = name.upper().replace("_", "-")
-    close = difflib.get_close_matches(wanted, by_capitals, n=8)
+    close = difflib.get_close_matches(wanted, by_capitals, n=len(by_capitals))
     if not close:
         return ""
-    # Codes are all alike: DLS299 is nearer to DLS201 than to DLS502.
-    best = max(close, key=lambda each: len(os.path.commonprefix([each, wanted])))
+    # Codes are all alike, but those of one family are nearer: DLS2.
+    best = max(close, key=lambda each: each[:4] == wanted[:4])
     return f" (did you mean `{by_capitals[best]}`?)"
 
 
