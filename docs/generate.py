@@ -23,7 +23,7 @@ Generated from the rules' docstrings by `python docs/generate.py`. `dlsafe-lint 
 Every rule stays silent where it can't resolve a name. What it says about start methods was seen with torch 2.13 on
 Linux; [start-methods.md](start-methods.md) has the background.
 
-| Code | Name | What it finds | Fix |
+| Code | Name | What | Fix |
 | --- | --- | --- | --- |
 """
 
