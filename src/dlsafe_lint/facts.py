@@ -154,7 +154,7 @@ class Block(NamedTuple):
 
     ``kind``: "body" (of a module, function or class), "if", "else", "loop", "try", "except", "finally", "with",
     "case", "guard" (runs only in the program's main module), "unguarded" (the other branch of a guard), "typing" (under
-    ``TYPE_CHECKING``), "never" (under ``if False``). ``parent`` is -1 for a body.
+    ``TYPE_CHECKING``), "never" (switched off: ``if False``). ``parent`` is -1 for a body.
     """
 
     kind: str
@@ -530,6 +530,16 @@ def _guard(expr: Expr, names: dict[str, bool]) -> bool | None:
     return None
 
 
+def _never(test: Expr) -> bool:
+    """Whether a test switches its branch off: ``if False``, ``if __name__ == "__main2__"``."""
+    match test:
+        case Literal(value):
+            return not value
+        case Compared("Eq", Name("__name__"), Literal(str(value))):
+            return value.startswith("__")
+    return False
+
+
 def _is(expr: Expr, value: str) -> bool:
     return isinstance(expr, Literal) and expr.value == value
 
@@ -832,7 +842,7 @@ class _Reader:
             kinds = ("guard", "unguarded") if verdict else ("unguarded", "guard")
         elif name.rpartition(".")[2] == "TYPE_CHECKING":
             kinds = ("typing", "else")
-        elif isinstance(test, Literal) and not test.value:
+        elif _never(test):
             kinds = ("never", "else")
         else:
             kinds = ("if", "else")

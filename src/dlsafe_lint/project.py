@@ -411,6 +411,9 @@ class Project:
             if frame is not None and self._frame_fits(frame, facts, scope) and name in frame.args:
                 passed = frame.args[name]
                 return self.values(passed[0], passed[1], depth + 1)
+            if frame is not None and self._frame_fits(frame, facts, scope) and frame.complete:
+                nothing = Collection("tuple" if param.kind == "*" else "dict", ())
+                return [Value("collection", expr=nothing, where=Where(facts, scope, owner.statement))]
             return [UNKNOWN]
         if frame is not None and self._frame_fits(frame, facts, scope):
             if name in frame.args:
@@ -693,8 +696,20 @@ class Project:
                 case "part" | "made":
                     found.append(Value("part", f"{callee.name}()", of=callee, expr=call, where=where))
                 case _:
-                    found.append(UNKNOWN)
+                    found.extend(self._itself(call, where, depth))
         return found or [UNKNOWN]
+
+    def _itself(self, call: Call, where: Where, depth: int) -> list[Value]:
+        """Return the object whose method of a library's class returns the object: ``model.to(device)``."""
+        if not isinstance(call.func, Attribute) or call.func.attr not in apis.MODULE_METHODS_RETURNING_SELF:
+            return [UNKNOWN]
+        return [
+            value
+            for value in self.values(call.func.value, where, depth + 1)
+            if value.kind == "instance"
+            and value.site
+            and any(not base.site and base.name.startswith(apis.MODULES) for base in self.ancestors(value.site))
+        ] or [UNKNOWN]
 
     def _returned(self, site: Site, frame: Frame | None, depth: int) -> list[Value]:
         facts = self.modules[site.path]
@@ -806,6 +821,8 @@ class Project:
                 for name, item, place in inner:
                     if name in names:
                         args[name] = (item, place)
+                if any(name not in names for name, _, _ in inner):
+                    extra.append((None, value))
             elif key in names:
                 args[key] = (value, at)
             else:
@@ -989,6 +1006,18 @@ class Project:
 
     # --- scripts ---
 
+    def is_test(self, facts: ModuleFacts) -> bool:
+        """Tell whether a file is a test or is run by a tool: such a tool has a main module of its own."""
+        folder, _, name = facts.path.removeprefix(self.root).rpartition("/")
+        if name in _RUN_BY_TOOLS or (name == "conf.py" and folder.rpartition("/")[2] in ("docs", "doc", "source")):
+            return True
+        if "tests" in folder.split("/"):
+            return True
+        return (name.startswith("test_") or name.endswith("_test.py")) and any(
+            scope.parent == 0 and scope.kind in ("function", "class") and scope.name.startswith(("test_", "Test"))
+            for scope in facts.scopes
+        )
+
     def is_script(self, facts: ModuleFacts) -> Place | None:
         """Tell whether the module is meant to be run: it has a main guard or is a ``__main__.py``.
 
@@ -1137,6 +1166,7 @@ def _exclusive(facts: ModuleFacts, one: int, other: int) -> bool:
 
 
 _PROPERTIES = frozenset({"property", "cached_property", "setter", "getter", "deleter"})
+_RUN_BY_TOOLS = frozenset({"conftest.py", "setup.py", "noxfile.py", "versioneer.py", "hubconf.py"})
 _BRANCHES = frozenset({"if", "else", "case", "guard", "unguarded"})
 
 

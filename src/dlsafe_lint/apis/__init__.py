@@ -79,6 +79,14 @@ def canonical(name: str) -> str:
     return name
 
 
+MODULES = ("torch.nn.", "lightning.")
+"""How the names of the libraries' neural network modules start."""
+
+MODULE_METHODS_RETURNING_SELF = frozenset(
+    {"to", "cuda", "cpu", "eval", "train", "float", "double", "half", "bfloat16", "requires_grad_", "apply", "to_empty"}
+)
+"""Methods of torch.nn.Module that return the module itself."""
+
 TEST_RUNNERS = frozenset(
     {
         "unittest.main",

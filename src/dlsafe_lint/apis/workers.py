@@ -41,7 +41,7 @@ LOADERS: dict[str, LoaderApi] = {
     "torchdata.stateful_dataloader.StatefulDataLoader": _TORCH,
     "webdataset.WebLoader": _KEYWORD,
     "monai.data.DataLoader": LoaderApi(dataset=0, workers=1),
-    "monai.data.ThreadDataLoader": LoaderApi(dataset=None),
+    "monai.data.ThreadDataLoader": _KEYWORD,
     "dgl.dataloading.DataLoader": LoaderApi(dataset=None),
     "dgl.dataloading.GraphDataLoader": _KEYWORD,
 }
@@ -74,10 +74,10 @@ HANDOVERS: dict[str, Handover] = {
         (("target", 1), ("args", 3), ("kwargs", 4)), False, "a `Process`", False, ("args", "kwargs")
     ),
     "multiprocessing.Pool": Handover(
-        (("initializer", 1), ("initargs", 2)), False, "the initializer of a `Pool`", True, ("initargs",)
+        (("initializer", 1), ("initargs", 2)), False, "a `Pool`", True, ("initargs",)
     ),
     "concurrent.futures.ProcessPoolExecutor": Handover(
-        (("initializer", 2), ("initargs", 3)), False, "the initializer of a `ProcessPoolExecutor`", False, ("initargs",)
+        (("initializer", 2), ("initargs", 3)), False, "a `ProcessPoolExecutor`", False, ("initargs",)
     ),
     "torch.multiprocessing.spawn": Handover((("fn", 0), ("args", 1)), False, "`mp.spawn`", True, ("args",)),
     "torch.multiprocessing.start_processes": Handover(
@@ -117,3 +117,155 @@ CONTEXTS = frozenset({"multiprocessing.get_context"})
 
 MANAGERS = frozenset({"multiprocessing.Manager", "multiprocessing.managers.SyncManager"})
 """Calls that start a process of their own."""
+
+STARTERS: dict[str, str] = {
+    "multiprocessing.Pool": "pool",
+    "multiprocessing.Manager": "manager",
+    "multiprocessing.managers.SyncManager.start": "manager",
+    "multiprocessing.managers.BaseManager.start": "manager",
+    "multiprocessing.Process.start": "process",
+    "concurrent.futures.ProcessPoolExecutor.submit": "executor",
+    "concurrent.futures.ProcessPoolExecutor.map": "executor",
+    "tqdm.contrib.concurrent.process_map": "executor",
+    "torch.multiprocessing.spawn": "spawn",
+    "torch.multiprocessing.start_processes": "spawn",
+}
+"""Calls that start processes, and which kind, because each kind fails in its own way.
+
+Making a ``Process`` or a ``ProcessPoolExecutor`` starts none. Methods stand under their class.
+"""
+
+START_METHOD_ARGUMENTS: dict[str, tuple[str, int]] = {"torch.multiprocessing.start_processes": ("start_method", 5)}
+"""Arguments that name the start method; not given, it is spawn there, whatever the default elsewhere."""
+
+
+class Consumer(NamedTuple):
+    """A call that iterates what it is given.
+
+    Attributes:
+        arguments: (keyword, position) of what it iterates; empty: every argument.
+        lazily: whether it does so only when its own result is iterated.
+        hooks: methods of an argument (a module, a data module) that return the loaders it iterates.
+    """
+
+    arguments: tuple[tuple[str, int | None], ...] = ()
+    lazily: bool = False
+    hooks: tuple[str, ...] = ()
+
+
+_FIRST = (("iterable", 0),)
+_ITERABLE = Consumer(_FIRST)
+_WRAPPED = Consumer(_FIRST, lazily=True)
+_FIT = ("train_dataloader", "val_dataloader")
+
+CONSUMERS: dict[str, Consumer] = {
+    **dict.fromkeys(
+        ("list", "tuple", "set", "frozenset", "sorted", "sum", "max", "min", "any", "all", "dict", "iter", "reversed"),
+        _ITERABLE,
+    ),
+    **dict.fromkeys(("enumerate", "itertools.islice", "itertools.cycle", "itertools.accumulate"), _WRAPPED),
+    **dict.fromkeys(("zip", "itertools.chain", "itertools.zip_longest", "itertools.product"), Consumer(lazily=True)),
+    **dict.fromkeys(
+        ("map", "filter", "itertools.takewhile", "itertools.dropwhile", "itertools.starmap"),
+        Consumer((("iterable", 1),), lazily=True),
+    ),
+    "functools.reduce": Consumer((("iterable", 1),)),
+    "collections.deque": _ITERABLE,
+    **dict.fromkeys(
+        (
+            *(
+                f"tqdm.{inner}tqdm"
+                for inner in ("", "auto.", "std.", "notebook.", "autonotebook.", "rich.", "asyncio.")
+            ),
+            "tqdm.tqdm_notebook",
+            "tqdm._tqdm.tqdm",
+            "rich.progress.track",
+            "alive_progress.alive_it",
+        ),
+        _WRAPPED,
+    ),
+    **dict.fromkeys(
+        ("fastprogress.progress_bar", "fastprogress.master_bar", "fastprogress.fastprogress.progress_bar"),
+        Consumer((("gen", 0),), lazily=True),
+    ),
+    "progressbar.progressbar": _WRAPPED,
+    "torch.optim.swa_utils.update_bn": Consumer((("loader", 0),)),
+    **{
+        f"{trainer}.{method}": Consumer(hooks=hooks)
+        for trainer in (
+            "lightning.Trainer",
+            "lightning.pytorch.Trainer",
+            "lightning.pytorch.Trainer.from_argparse_args",
+            "lightning.pytorch.trainer.Trainer",
+        )
+        for method, hooks in (
+            ("fit", _FIT),
+            ("validate", ("val_dataloader",)),
+            ("test", ("test_dataloader",)),
+            ("predict", ("predict_dataloader",)),
+        )
+    },
+    "ignite.engine.Engine.run": Consumer((("data", 0),)),
+    "ignite.engine.create_supervised_trainer.run": Consumer((("data", 0),)),
+    "ignite.engine.create_supervised_evaluator.run": Consumer((("data", 0),)),
+    "torch_lr_finder.LRFinder.range_test": Consumer((("train_loader", 0), ("val_loader", 1))),
+}
+"""Calls that iterate a loader handed to them. Methods stand under their class, or the function that makes the object.
+
+Sources: the documentation of Python, tqdm, rich, fastprogress, Lightning 2.x, ignite 0.5, torch-lr-finder.
+"""
+
+KEEPERS = frozenset(
+    {
+        "accelerate.Accelerator.prepare",
+        "accelerate.Accelerator.prepare_data_loader",
+        "accelerate.prepare_data_loader",
+        "lightning.fabric.Fabric.setup_dataloaders",
+        "lightning.Fabric.setup_dataloaders",
+        "torch_xla.distributed.parallel_loader.MpDeviceLoader",
+        "copy.copy",
+    }
+)
+"""Calls that return the loaders they are given, or something that iterates them when it is iterated."""
+
+
+class OwnLoader(NamedTuple):
+    """A class that makes its own loaders from settings and iterates them in some of its methods.
+
+    ``settings`` is the argument (keyword, position) that holds them, made by a class whose argument ``workers`` is the
+    number of workers.
+    """
+
+    methods: frozenset[str]
+    settings: tuple[str, int]
+    workers: str
+
+
+OWN_LOADERS: dict[str, OwnLoader] = {
+    f"transformers.{name}": OwnLoader(
+        frozenset({"train", "evaluate", "predict"}), ("args", 1), "dataloader_num_workers"
+    )
+    for name in ("Trainer", "Seq2SeqTrainer")
+}
+"""Trainers that make their loaders themselves (transformers 4.x and 5.x: no workers unless the arguments say so)."""
+
+RUNNERS: dict[str, tuple[str, int]] = {
+    "fire.Fire": ("component", 0),
+    "fire.core.Fire": ("component", 0),
+    "typer.run": ("function", 0),
+    "absl.app.run": ("main", 0),
+    "tyro.cli": ("f", 0),
+    "jsonargparse.CLI": ("components", 0),
+    "jsonargparse.auto_cli": ("components", 0),
+    "defopt.run": ("funcs", 0),
+    "plac.call": ("obj", 0),
+    "argh.dispatch_command": ("function", 0),
+    "trio.run": ("async_fn", 0),
+    "anyio.run": ("func", 0),
+    "wandb.agent": ("function", 1),
+    "optuna.create_study.optimize": ("func", 0),
+}
+"""Calls that call, in this very process, a function that they are given."""
+
+COMMAND_APPS = frozenset({"typer.Typer", "click.Group"})
+"""Objects that, called, run the functions registered with their decorators (``@app.command()``)."""

@@ -1,0 +1,128 @@
+"""DLS301: workers that are started when a file is imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import libcst as cst
+
+from dlsafe_lint import starts
+from dlsafe_lint.finding import START_METHODS, Breakage, Place
+from dlsafe_lint.rule import Rule
+
+if TYPE_CHECKING:
+    from dlsafe_lint.facts import ModuleFacts
+    from dlsafe_lint.project import Project
+    from dlsafe_lint.starts import ImportStart, Kind
+
+_ERROR = (
+    "RuntimeError: An attempt has been made to start a new process before the current process has finished its "
+    "bootstrapping phase"
+)
+_WHAT: dict[Kind, str] = {
+    "loader": f"{_ERROR}; the loop fails with RuntimeError: DataLoader worker exited unexpectedly",
+    "pool": f"hangs for ever: every worker dies and is replaced ({_ERROR})",
+    "process": f"the child dies, the parent goes on and exits 0 ({_ERROR})",
+    "executor": f"{_ERROR}; the results raise BrokenProcessPool",
+    "manager": f"{_ERROR}; the parent fails with EOFError",
+    "spawn": f"{_ERROR}; the parent fails with ProcessExitedException",
+}
+_WAITS = "hangs for ever: the thread that pickles the tasks waits for the end of this file's import"
+_SHOWN_IMPORTERS = 3
+
+
+class WorkersStartedAtImport(Rule):
+    """A file starts worker processes when it is imported, outside a main guard.
+
+    ## Why is this bad?
+    Under `spawn` (the default on Windows and macOS) and `forkserver` (on Linux since Python 3.14) every worker imports
+    the program's file before it does anything else. What stands outside `if __name__ == "__main__":` runs again in each
+    of them and would start workers of its own. Python refuses: "An attempt has been made to start a new process before
+    the current process has finished its bootstrapping phase". A loop over a `DataLoader` then fails. A `Pool` hangs for
+    ever, because its dead workers are replaced without end. A bare `Process` dies while the parent goes on and exits 0.
+    Under `fork` (on Linux before) all of it works, until somebody runs it elsewhere.
+
+    Making a `DataLoader`, a `Process` or a `ProcessPoolExecutor` starts nothing and is not reported. Iterating the
+    loader, `.start()`, `submit`, `map`, `Pool(...)`, `Manager()` and `mp.spawn` do, also in functions that are called
+    from there.
+
+    ## Example
+    ```python
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    loader = DataLoader(TensorDataset(torch.arange(8)), num_workers=2)
+    for batch in loader:
+        print(batch)
+    ```
+
+    ## Use instead
+    ```python
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+
+    def main():
+        loader = DataLoader(TensorDataset(torch.arange(8)), num_workers=2)
+        for batch in loader:
+            print(batch)
+
+
+    if __name__ == "__main__":
+        main()
+    ```
+
+    ## References
+    - [Python: safe importing of the main module](https://docs.python.org/3/library/multiprocessing.html#the-spawn-and-forkserver-start-methods)
+    - [PyTorch: platform-specific behaviors](https://docs.pytorch.org/docs/stable/data.html#platform-specific-behaviors)
+    """
+
+    code: ClassVar[str] = "DLS301"
+    name: ClassVar[str] = "workers-started-at-import"
+
+    @classmethod
+    def applies_to(cls, facts: ModuleFacts, project: Project) -> bool:
+        """Apply to modules that start workers when they are imported."""
+        return bool(starts.unguarded(project, facts))
+
+    def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002
+        """Report the first statement that starts workers; the others belong to it."""
+        found = starts.unguarded(self.project, self.facts)
+        if not found:
+            return
+        first, *others = found
+        start = first.start
+        waits = starts.waits_for_itself(self.project, self.facts)
+        related = [*start.via, *(self._other(other) for other in others), *self._importers()]
+        self.report(
+            self._node(first),
+            f'`{starts.chain(start)}` starts workers at import time, outside `if __name__ == "__main__":`',
+            breaks=[
+                Breakage(method, _WAITS if waits else _WHAT[start.kind])
+                for method in START_METHODS
+                if waits or method in start.breaks
+            ],
+            help='put what runs the program into a function and call it under `if __name__ == "__main__":`',
+            confidence=start.confidence,
+            related=related,
+        )
+
+    def _node(self, found: ImportStart) -> cst.CSTNode:
+        statement = self.tree.statements[found.at.statement]
+        if isinstance(statement, cst.BaseSmallStatement):
+            return statement
+        if found.call is not None:
+            return self.tree.calls[found.call]
+        return statement.iter if isinstance(statement, cst.For) else statement
+
+    def _other(self, found: ImportStart) -> Place:
+        line = self.facts.statements[found.at.statement].line
+        return Place(self.facts.path, line, f"`{starts.chain(found.start)}` starts workers too")
+
+    def _importers(self) -> list[Place]:
+        places = [
+            Place(importer.path, line, "imports this file, and fails with it")
+            for importer, line in starts.importers(self.project, self.facts)
+            if not self.project.is_test(importer)
+        ]
+        return places[:_SHOWN_IMPORTERS]

@@ -1,0 +1,94 @@
+"""DLS302: a start method that is set when a file is imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from dlsafe_lint import starts
+from dlsafe_lint.finding import START_METHODS, Breakage
+from dlsafe_lint.rule import Rule
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from dlsafe_lint.facts import ModuleFacts
+    from dlsafe_lint.project import Project
+    from dlsafe_lint.starts import Kind, MethodSet
+
+_ERROR = "RuntimeError: context has already been set"
+_WHAT: dict[Kind, str] = {
+    "loader": f"{_ERROR} in each worker; the loop fails with RuntimeError: DataLoader worker exited unexpectedly",
+    "pool": f"hangs for ever: every worker dies and is replaced ({_ERROR})",
+    "process": f"the child dies, the parent goes on and exits 0 ({_ERROR})",
+    "executor": f"{_ERROR} in each worker; the results raise BrokenProcessPool",
+    "manager": f"{_ERROR}; the parent fails with EOFError",
+    "spawn": f"{_ERROR} in each worker; the parent fails with ProcessExitedException",
+}
+
+
+class StartMethodSetAtImport(Rule):
+    """A program sets the start method when it is imported, outside a main guard.
+
+    ## Why is this bad?
+    The start method can be set once. A spawned worker is told it, and then imports the program's file: the call runs
+    again and raises "context has already been set". The worker dies before it has done anything; if it is a bare
+    `Process`, the parent exits 0 all the same. A program that starts no workers is not reported.
+
+    ## Example
+    ```python
+    import multiprocessing
+
+    multiprocessing.set_start_method("spawn")
+
+
+    def work():
+        print("done")
+
+
+    if __name__ == "__main__":
+        multiprocessing.Process(target=work).start()
+    ```
+
+    ## Use instead
+    ```python
+    import multiprocessing
+
+
+    def work():
+        print("done")
+
+
+    if __name__ == "__main__":
+        multiprocessing.set_start_method("spawn")
+        multiprocessing.Process(target=work).start()
+    ```
+
+    ## References
+    - [Python: contexts and start methods](https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods)
+    """
+
+    code: ClassVar[str] = "DLS302"
+    name: ClassVar[str] = "start-method-set-at-import"
+
+    @classmethod
+    def applies_to(cls, facts: ModuleFacts, project: Project) -> bool:
+        """Apply to modules that set the start method when they are imported, as part of a program with workers."""
+        return bool(starts.methods_set_at_import(project, facts))
+
+    def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002
+        """Report every such call."""
+        for found in starts.methods_set_at_import(self.project, self.facts):
+            self.report(
+                self.tree.calls[found.call.number],
+                "`set_start_method` runs again in every worker that imports this file, and fails there",
+                breaks=_breaks(found),
+                help='call it under `if __name__ == "__main__":`, or give the loader or pool a context of its own',
+                confidence="certain" if found.start.confidence == "certain" and len(found.methods) == 1 else "likely",
+                related=found.via,
+            )
+
+
+def _breaks(found: MethodSet) -> list[Breakage]:
+    """Return what breaks: workers are started as the call says, whatever the default start method is."""
+    methods = START_METHODS if "fork" not in found.methods else ("spawn", "forkserver")
+    return [Breakage(method, _WHAT[found.start.kind]) for method in methods]
