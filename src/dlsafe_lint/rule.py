@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dlsafe_lint.facts import Call, Lambda, ModuleFacts, Statement
     from dlsafe_lint.finding import Applicability, Confidence, Place
-    from dlsafe_lint.handovers import Spot
+    from dlsafe_lint.holdings import Spot
     from dlsafe_lint.project import Project
 
 Replacement: TypeAlias = cst.CSTNode | cst.RemovalSentinel | cst.FlattenSentinel[cst.CSTNode]

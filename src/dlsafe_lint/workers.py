@@ -231,7 +231,7 @@ def _asked_for_elsewhere(project: Project, expr: Expr, where: Where) -> Confiden
         passed = project.argument(caller, call, expr.id)
         if passed is None or not isinstance(call.func, Attribute):
             continue
-        unknown = all(value.kind == "unknown" for value in project.called(caller, call))
+        unknown = all(value.site is None for value in project.called(caller, call))
         if unknown and positive(project, *passed) is not None:
             return "likely"
     return None

@@ -128,8 +128,12 @@ class LambdaForWorker(Rule):
         variable = self._variable(found)
         if variable is not None:
             return self._function_in_place(found, *variable)
-        name = self._free_name(handed.taker.role or "work")
         top = self._top(found)
+        same = self._same_function(found, top)
+        if same is not None:
+            renamed = cst.Name(same, lpar=found.lpar, rpar=found.rpar)
+            return Draft(f"Use `{same}`, which does the same", {found: renamed})
+        name = self._free_name(handed.taker.role or "work")
         function = _function(self.tree.module, found, name, ())
         if function is None or top is None:
             return None
@@ -167,6 +171,17 @@ class LambdaForWorker(Rule):
         around = self.tree.enclosing(found)
         top = around[-2] if len(around) > 1 else None
         return top if isinstance(top, (cst.SimpleStatementLine, cst.BaseCompoundStatement)) else None
+
+    def _same_function(self, found: cst.Lambda, top: cst.CSTNode | None) -> str | None:
+        """Return the name of a function further up in the module that is what the lambda would become."""
+        module = self.tree.module
+        for node in itertools.takewhile(lambda each: each is not top, module.body):
+            if isinstance(node, cst.FunctionDef) and len(self.facts.scopes[0].bindings.get(node.name.value, ())) == 1:
+                made = _function(module, found, node.name.value, ())
+                plain = node.with_changes(leading_lines=(), lines_after_decorators=())
+                if made is not None and module.code_for_node(made) == module.code_for_node(plain):
+                    return node.name.value
+        return None
 
     def _variable(self, found: cst.Lambda) -> tuple[str, cst.SimpleStatementLine] | None:
         """Return the name and statement of a variable of the module that is bound to the lambda alone."""

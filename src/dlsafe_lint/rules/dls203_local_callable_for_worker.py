@@ -65,18 +65,23 @@ class LocalCallableForWorker(Rule):
 
     def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002
         """Report every such callable where it is handed over."""
+        reported: set[cst.CSTNode] = set()
         for handed in handovers(self.project).get(self.facts.path, ()):
             origin, taker = handed
             if origin.kind != "local":
                 continue
+            found = self.tree.at(origin.spot, origin.name)
+            if found in reported:
+                continue
+            reported.add(found)
             message = f"{origin.definition.message}; {taker.what} it can't be pickled"
             if taker.forgotten:
                 message += ", and nobody asks for the result: the task silently never runs"
             self.report(
-                self.tree.at(origin.spot, origin.name),
+                found,
                 message,
                 breaks=handed.breaks,
-                help=f"define `{origin.name}` at module level and hand what it captures over by `functools.partial`",
+                help=origin.remedy or f"define `{origin.name}` at module level; what it captures becomes an argument",
                 confidence=taker.confidence,
                 related=handed.related,
             )
