@@ -179,18 +179,18 @@ def _name(case: Path) -> str:
 
 
 CASES = [(case, found) for case in claims.cases() if (found := claims.read(case))]
+# What `python -m` warns of, it warns of under every start method: one is enough.
+WARNING = [(case, found) for case, found in CASES if found.outcomes.get("always", "").startswith("warns")]
+STARTING = [(case, found) for case, found in CASES if found.outcomes and (case, found) not in WARNING]
+LOADING = [(case, found) for case, found in CASES if found.loads]
 FAILING = [
     pytest.param(case, found, method, outcome, id=f"{_name(case)}-{method}")
-    for case, found in CASES
-    for method, outcome in found.outcomes.items()
-    if method in START_METHODS
+    for case, found in STARTING
+    for method in START_METHODS
+    if (outcome := found.outcomes.get(method, found.outcomes.get("always")))
 ]
-# One that several cases share is run for the first of them.
-TWINS = {
-    (found.twin, found.prints): (case, found)
-    for case, found in reversed(CASES)
-    if set(found.outcomes) & set(START_METHODS)
-}
+# A twin that several cases share is run for the first of them.
+TWINS = {(found.twin, found.prints): (case, found) for case, found in reversed(STARTING)}
 REPAIRED = [
     pytest.param(case, found, method, id=f"{_name(twin)}-{method}")
     for (twin, _), (case, found) in sorted(TWINS.items())
@@ -243,14 +243,11 @@ def test_the_repaired_program_works(case: Path, found: Claims, method: str, warm
     check("works", twin.prints, run(repaired, twin, method, SLOW, warm, tmp_path))
 
 
-@pytest.mark.parametrize(
-    ("case", "found"), [pytest.param(*pair, id=_name(pair[0])) for pair in CASES if "always" in pair[1].outcomes]
-)
+@pytest.mark.parametrize(("case", "found"), WARNING, ids=[_name(case) for case, _ in WARNING])
 def test_the_package_warns_until_repaired(case: Path, found: Claims, tmp_path: Path) -> None:
     """`python -m` warns, and fails where warnings are errors; the repaired package does neither."""
     outcome = found.outcomes["always"]
-    kind, _, warning = outcome.partition(": ")
-    assert kind == "warns"
+    warning = outcome.removeprefix("warns: ")
     repaired, twin = claims_of_twin(case, found)
     for folder, arguments, expected, strictly_expected in (
         (case, found.run, outcome, warning),
@@ -263,7 +260,7 @@ def test_the_package_warns_until_repaired(case: Path, found: Claims, tmp_path: P
     assert "Warning" not in seen.stderr
 
 
-@pytest.mark.parametrize(("case", "found"), [pytest.param(*pair, id=_name(pair[0])) for pair in CASES if pair[1].loads])
+@pytest.mark.parametrize(("case", "found"), LOADING, ids=[_name(case) for case, _ in LOADING])
 def test_the_program_starts_light_once_repaired(case: Path, found: Claims, tmp_path: Path) -> None:
     """What `run` loads before, it does not load after, and the program's work is still done."""
     repaired, twin = claims_of_twin(case, found)
