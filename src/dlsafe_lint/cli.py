@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -17,6 +16,7 @@ from dlsafe_lint import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from dlsafe_lint.config import Config
     from dlsafe_lint.linter import Report
@@ -78,7 +78,7 @@ def _codes(_context: click.Context, _parameter: click.Parameter, values: tuple[s
 
 
 @commands.command()
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", nargs=-1, type=click.Path(exists=True))
 @click.option("--fix", is_flag=True, help="Apply the safe fixes.")
 @click.option("--unsafe-fixes", is_flag=True, help="Apply the other fixes as well: read them before you keep them.")
 @click.option("--diff", is_flag=True, help="Show what would be fixed, and write nothing.")
@@ -98,12 +98,12 @@ def _codes(_context: click.Context, _parameter: click.Parameter, values: tuple[s
 @click.option(
     "--config",
     "config_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False),
     help="Read the settings from this TOML file instead of the project's pyproject.toml.",
 )
 @click.option("--verbose", is_flag=True, help="Say what is read, and print the traceback of a bug.")
 def check(
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
     *,
     fix: bool,
     unsafe_fixes: bool,
@@ -115,7 +115,7 @@ def check(
     force_exclude: bool,
     no_cache: bool,
     exit_zero: bool,
-    config_file: Path | None,
+    config_file: str | None,
     verbose: bool,
 ) -> int:
     """Check files and folders; without any, the current directory.
@@ -123,16 +123,18 @@ def check(
     The whole project around them is read, since whether something is a finding may depend on other files.
     Exits with 0 if nothing is found, with 1 if something is, with 2 if something could not be done.
     """
+    from pathlib import Path
+
     from dlsafe_lint import files, linter
 
-    paths = paths or (Path(),)
-    root = files.find_root(paths)
+    places = tuple(Path(path) for path in paths or ("",))
+    root = files.find_root(places)
     config = _settings(root, config_file, select=select, ignore=ignore, force_exclude=force_exclude)
     if verbose:
         _warn(f"project: {root}")
     with _progress() as progress:
         report = linter.run(
-            paths,
+            places,
             config,
             root=root,
             fix=fix or unsafe_fixes or diff,
@@ -183,16 +185,18 @@ class _Failure(click.ClickException):
 
 
 def _settings(
-    root: Path, config_file: Path | None, *, select: Sequence[str], ignore: Sequence[str], force_exclude: bool
+    root: Path, config_file: str | None, *, select: Sequence[str], ignore: Sequence[str], force_exclude: bool
 ) -> Config:
     import dataclasses
+    from pathlib import Path
 
     from dlsafe_lint import config
     from dlsafe_lint.rules import CODES
 
     try:
         # Patterns start at the project, wherever a file that is given lies.
-        settings = config.load(config_file or config.find(root), tuple(CODES), folder=root)
+        source = Path(config_file) if config_file else config.find(root)
+        settings = config.load(source, tuple(CODES), folder=root)
         settings = config.choose(settings, tuple(CODES), select=select, ignore=ignore)
     except config.ConfigError as error:
         raise _Failure(str(error)) from None
@@ -208,6 +212,8 @@ def _summary(documentation: str) -> str:
 
 
 def _print_report(report: Report, output_format: Any) -> None:
+    from pathlib import Path
+
     from dlsafe_lint import output
 
     totals = output.Totals(report.files, report.suppressed, report.fixed, report.warnings)
@@ -239,6 +245,8 @@ def _print_diff(report: Report) -> None:
 
 def _from_here(text: str) -> str:
     """Shorten a path at the start of a text as a user writes it here."""
+    from pathlib import Path
+
     return text.removeprefix(str(Path.cwd()) + os.sep)
 
 
@@ -277,7 +285,7 @@ def _has_color(stream: IO[str]) -> bool:
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[int, int], None] | None]:
     """Give a function that shows how far the work is: on a terminal, if it takes long."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield None
         return
     import time
@@ -297,6 +305,7 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
 
 def _report_bug(error: Exception, *, verbose: bool) -> None:
     import traceback
+    from pathlib import Path
 
     if verbose or os.environ.get("DLSAFE_DEBUG"):
         _warn("".join(traceback.format_exception(error)))
