@@ -48,9 +48,10 @@ class Taker(NamedTuple):
         what: in words, to be read after "a lambda" ("as the `target` of a `Process`").
         place: the call or assignment.
         queued: it goes through a queue, so fork pickles it as well.
-        methods: start methods that the workers may have.
+        methods: start methods under which the program may run.
         confidence: how sure it is that there are workers.
         forgotten: nobody asks for the task's result, so nobody hears that it never ran.
+        spawned: the workers are spawned whatever the default start method is.
     """
 
     kind: Taken
@@ -61,6 +62,7 @@ class Taker(NamedTuple):
     methods: frozenset[StartMethod]
     confidence: Confidence
     forgotten: bool = False
+    spawned: bool = False
 
 
 class Handed(NamedTuple):
@@ -134,7 +136,9 @@ def _found(project: Project) -> Iterator[Handed]:
 def _fails(handed: Handed, method: StartMethod) -> bool:
     if method not in handed.taker.methods:
         return False
-    return method != "fork" or (handed.taker.queued and handed.origin.kind != "guarded")
+    if method != "fork" or handed.taker.spawned:
+        return True
+    return handed.taker.queued and handed.origin.kind != "guarded"
 
 
 def _outcome(handed: Handed, method: StartMethod) -> str:
@@ -327,17 +331,16 @@ def _of_processes(project: Project) -> Iterator[Handed]:
                     continue
                 where = Where(facts, call.scope, call.statement)
                 methods = _started_with(project, name, call, where, methods)
+                told = project.argument_at(call, where, "start_method", 5)
+                spawned = name in ALWAYS_SPAWN or (_taken_by(name) == "spawn" and told is None)
                 for role, position in handover.arguments:
                     argument = project.argument_at(call, where, role, position)
                     if argument is None:
                         continue
-                    what = (
-                        f"as `{role}` of {handover.what}"
-                        if not handover.iterables or role not in handover.iterables
-                        else f"in the `{role}` of {handover.what}"
-                    )
+                    what = f"{'in the' if role in handover.iterables else 'as'} `{role}` of {handover.what}"
                     hop = Place(facts.path, call.line, f"handed over as `{role}` of {handover.what}")
-                    taker = Taker(_taken_by(name), role, what, hop, handover.pickled_under_fork, methods, "certain")
+                    queued = handover.pickled_under_fork
+                    taker = Taker(_taken_by(name), role, what, hop, queued, methods, "certain", spawned=spawned)
                     yield from _handed(project, argument, call, role, position, taker)
                 break
     for facts, call in _makers(project, "multiprocessing.Process"):
@@ -370,11 +373,9 @@ def _started_with(
     project: Project, name: str, call: Call, where: Where, methods: frozenset[StartMethod]
 ) -> frozenset[StartMethod]:
     """Return the start methods of the workers that a call makes."""
-    if name in ALWAYS_SPAWN:
-        return frozenset({"spawn"})
     if name == "torch.multiprocessing.start_processes":
         argument = project.argument_at(call, where, "start_method", 5)
-        return context_methods(project, *argument) if argument else frozenset({"spawn"})
+        return context_methods(project, *argument) if argument else methods
     if name == "concurrent.futures.ProcessPoolExecutor":
         argument = project.argument_at(call, where, "mp_context", 1)
         return context_methods(project, *argument) if argument else methods

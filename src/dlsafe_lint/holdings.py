@@ -364,9 +364,11 @@ def _named(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) -> 
     if wrapper is not None:
         inner = project.modules[wrapper.path]
         name = inner.scopes[wrapper.scope].name
-        text = f"the decorator of `{scope.name}` puts `{name}` in its place, without `functools.wraps`"
+        text = f"the decorator of `{scope.name}` puts its own `{name}` in its place"
         at = Place(site.path, scope.line, text)
-        remedy = f"put `functools.wraps` on `{name}`, so that it takes the place of `{scope.name}` under its name"
+        remedy = f"put `functools.wraps` on `{name}`, which then has the name of `{scope.name}`"
+        if scope.kind == "class":
+            remedy = f"let the decorator change `{scope.name}` and return it"
         return Origin("local", scope.name, _qualname(inner, wrapper.scope), spot, at, via, remedy=remedy)
     return None
 

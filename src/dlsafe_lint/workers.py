@@ -54,7 +54,7 @@ def loaders(project: Project) -> list[Loader]:
             for value in project.values(call, where):
                 if value.expr is call:
                     made = loader_of(project, value)
-                    if made and made.call is call:
+                    if made and made.facts is facts and made.call.number == call.number:
                         found.append(made)
                         break
     for facts, call in project.calls_by_name.get("__init__", ()):
