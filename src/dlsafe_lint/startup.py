@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlsafe_lint.apis import cli, heavy
@@ -360,7 +360,8 @@ def _called_in(project: Project, facts: ModuleFacts, scope: int) -> list[tuple[i
     known = project.answers.get(key)
     table: dict[int, list[tuple[int, Expr, Call | None]]] = known if isinstance(known, dict) else {}
     if known is None:
-        for call in sorted(facts.calls, key=_evaluated):
+        together = Counter(call.statement for call in facts.calls)
+        for call in sorted(facts.calls, key=lambda each: _evaluated(each, alone=together[each.statement] == 1)):
             table.setdefault(facts.function_of(call.scope), []).append((call.statement, call.func, call))
         for inner in facts.scopes:
             for decorator in inner.decorators:
@@ -372,9 +373,14 @@ def _called_in(project: Project, facts: ModuleFacts, scope: int) -> list[tuple[i
     return table.get(scope, [])
 
 
-def _evaluated(call: Call) -> tuple[int, int, int]:
-    """Return a key that sorts calls as they are evaluated: the arguments of a call before the call."""
-    last = max((each.number for each in walk(call) if isinstance(each, Call)), default=call.number)
+def _evaluated(call: Call, *, alone: bool) -> tuple[int, int, int]:
+    """Return a key that sorts calls as they are evaluated: the arguments of a call before the call.
+
+    Args:
+        call: the call.
+        alone: whether it is the only call of its statement.
+    """
+    last = call.number if alone else max(each.number for each in walk(call) if isinstance(each, Call))
     return call.statement, last, -call.number
 
 
@@ -907,21 +913,25 @@ def _reimported(project: Project, facts: ModuleFacts, ran_in_parent: Mapping[Sit
     needs: set[str] = set()
     inside: dict[Site, int] = {}
     made = {id(loader.call) for loader in loaders(project) if loader.confidence and loader.methods - {"fork"}}
-    for path, scope in ((facts.path, 0), *ran_in_parent):
-        module = project.modules[path]
-        for call in module.calls:
-            if module.function_of(call.scope) != scope:
-                continue
-            if id(call) in made:
-                needs.add("torch")
-            if id(call) in made or _starts_process(project, module, call):
-                place = place or Place(path, call.line, "its workers import it again")
-            for each in (*call.args, *(value for _, value in call.keywords)):
-                if isinstance(each, (Name, Attribute)):
-                    values = project.values(each, Where(module, call.scope, call.statement))
-                    _add_inside(project, inside, (value.site for value in values if value.kind == "function"))
+    calls = [
+        (module, call)
+        for path, scope in ((facts.path, 0), *ran_in_parent)
+        for module in (project.modules[path],)
+        for _, _, call in _called_in(project, module, scope)
+        if call is not None
+    ]
+    for module, call in calls:
+        if id(call) in made:
+            needs.add("torch")
+        if id(call) in made or _starts_process(project, module, call):
+            place = place or Place(module.path, call.line, "its workers import it again")
     if place is None:
         return None
+    for module, call in calls:
+        for each in (*call.args, *(value for _, value in call.keywords)):
+            if isinstance(each, (Name, Attribute)) and not _is_given(project, module, each, call.scope):
+                values = project.values(each, Where(module, call.scope, call.statement))
+                _add_inside(project, inside, (value.site for value in values if value.kind == "function"))
     for site in project.classes() if needs else ():
         names = project.scope(site).bindings
         if "__getitem__" in names or "__iter__" in names or "__getitems__" in names:
@@ -972,11 +982,12 @@ def _parsing_names(project: Project) -> set[str]:
         for scope in facts.scopes:
             if scope.kind != "function":
                 continue
-            name = scope.name if scope.name != "__init__" else facts.scopes[scope.parent].name
             if any(_last_name(each.func if isinstance(each, Call) else each) in commands for each in scope.decorators):
-                found.add(name)
-            for _, func, _ in _called_in(project, facts, scope.index):
-                called_by.setdefault(_last_name(func), set()).add(name)
+                found.add(_called_name(facts, scope))
+        for call in facts.calls:
+            scope = facts.scopes[facts.function_of(call.scope)]
+            if scope.kind == "function":
+                called_by.setdefault(_last_name(call.func), set()).add(_called_name(facts, scope))
         for name, bindings in facts.scopes[0].bindings.items():
             for binding in bindings:
                 if isinstance(binding.value, Call) and any(
@@ -991,6 +1002,11 @@ def _parsing_names(project: Project) -> set[str]:
                 queue.append(caller)
     project.answers["parsing-names"] = found
     return found
+
+
+def _called_name(facts: ModuleFacts, function: Scope) -> str:
+    """Return the name by which a function is called: for a constructor its class's."""
+    return function.name if function.name != "__init__" else facts.scopes[function.parent].name
 
 
 def _last_name(expr: Expr) -> str:
