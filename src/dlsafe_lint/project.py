@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from dlsafe_lint import apis
 from dlsafe_lint.facts import (
+    NOTHING,
     Attribute,
     Binding,
     Call,
@@ -414,7 +415,8 @@ class Project:
             if frame is not None and self._frame_fits(frame, facts, scope) and frame.complete:
                 nothing = Collection("tuple" if param.kind == "*" else "dict", ())
                 return [Value("collection", expr=nothing, where=Where(facts, scope, owner.statement))]
-            return [UNKNOWN]
+            if param.kind == "**" or frame is not None:
+                return [UNKNOWN]
         if frame is not None and self._frame_fits(frame, facts, scope):
             if name in frame.args:
                 expr, at = frame.args[name]
@@ -696,8 +698,32 @@ class Project:
                 case "part" | "made":
                     found.append(Value("part", f"{callee.name}()", of=callee, expr=call, where=where))
                 case _:
-                    found.extend(self._itself(call, where, depth))
+                    found.extend(self._from_dict(call, where, depth) or self._itself(call, where, depth))
         return found or [UNKNOWN]
+
+    def _from_dict(self, call: Call, where: Where, depth: int) -> list[Value]:
+        """Return what ``d.values()``, ``d.items()`` and ``d.get(key)`` return of a dict that is written out."""
+        if not isinstance(call.func, Attribute) or call.func.attr not in ("values", "items", "get"):
+            return []
+        found: list[Value] = []
+        for value in self.values(call.func.value, where, depth + 1):
+            match value.expr:
+                case Collection("dict", items, keys) if value.kind == "collection":
+                    if call.func.attr == "get":
+                        found.extend(self.item(value, call.args[0], depth + 1) if call.args else ())
+                        continue
+                    if call.func.attr == "items":
+                        pairs = zip(keys, items, strict=False)
+                        items = tuple(Collection("tuple", (key or NOTHING, item)) for key, item in pairs)
+                    found.append(value._replace(expr=Collection("list", items)))
+                case Comprehension("dict", element) if value.kind == "comprehension":
+                    if call.func.attr == "get":
+                        found.extend(self.elements(value, depth + 1))
+                        continue
+                    if call.func.attr == "items":
+                        element = Collection("tuple", (NOTHING, element))
+                    found.append(value._replace(expr=value.expr._replace(kind="list", element=element)))
+        return found
 
     def _itself(self, call: Call, where: Where, depth: int) -> list[Value]:
         """Return the object whose method of a library's class returns the object: ``model.to(device)``."""

@@ -35,6 +35,7 @@ from dlsafe_lint.facts import (
     Name,
     Result,
     dotted,
+    walk,
 )
 from dlsafe_lint.facts import Literal as Constant
 from dlsafe_lint.finding import START_METHODS, Place
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dlsafe_lint.finding import Confidence, StartMethod
+    from dlsafe_lint.workers import Loader
 
 Kind: TypeAlias = Literal["loader", "pool", "process", "executor", "manager", "spawn"]
 
@@ -553,8 +555,26 @@ class _Walk:
                     found[None] = None
                 else:
                     found.update(dict.fromkeys(self.overridden(each.body)))
+            found.update(dict.fromkeys(self.of_subclasses(facts, site, event)))
         self.roughly = outer
         return list(found)
+
+    def of_subclasses(self, facts: ModuleFacts, site: Site, event: Event) -> Iterator[Site | None]:
+        """Yield what only subclasses have of what a method uses: ``self.step()``, ``for batch in self.loader``."""
+        scope = facts.scopes[site.scope]
+        if scope.kind != "function" or not scope.params or facts.scopes[scope.parent].kind != "class":
+            return
+        subclasses = self.project.subclasses(Site(site.path, scope.parent))
+        used = event.iterable if isinstance(event, Iteration) else event.value if isinstance(event, Result) else event
+        for expr in walk(used) if subclasses else ():
+            match expr:
+                case Attribute(Name(owner), attr) if owner == scope.params[0].name:
+                    for subclass in subclasses:
+                        method = self.project.method(subclass, attr)
+                        if method:
+                            yield method
+                        elif not (isinstance(event, Call) and event.func is expr):
+                            yield from [None] * bool(self.project.stores(subclass, attr))
 
     def overridden(self, method: Site) -> list[Site]:
         """Return a function and, if it is a method, what overrides it."""
@@ -619,18 +639,18 @@ class _Walk:
         where = Where(facts, event.scope, event.statement, frame)
         best: Start | None = None
         for found in self.found(event, where):
-            start = self.followed(found, facts) if isinstance(found, _Edge) else found
+            start = self.followed(found, facts, event.scope) if isinstance(found, _Edge) else found
             if start is not None and start.methods & _REIMPORTING:
                 if start.confidence == "certain":
                     return start
                 best = best or start
         return best
 
-    def followed(self, edge: _Edge, facts: ModuleFacts) -> Start | None:
+    def followed(self, edge: _Edge, facts: ModuleFacts, scope: int) -> Start | None:
         start = self.body(edge.body, edge.frame)
         if start is None:
             return None
-        hop = Place(facts.path, edge.line, f"`{edge.name}` is called")
+        hop = Place(facts.path, edge.line, _hop(facts, scope, "calls", edge.name))
         confidence = start.confidence if edge.certain else "likely"
         return start._replace(names=(edge.name, *start.names), via=(hop, *start.via), confidence=confidence)
 
@@ -701,7 +721,9 @@ class _Walk:
         """Look at a call of something that the tables know."""
         if name in STARTERS:
             methods = self.methods_of(name, callee, call, where)
-            hop = Place(where.facts.path, call.line, f"`{_words(call)}` starts processes")
+            hop = Place(
+                where.facts.path, call.line, _hop(where.facts, where.scope, "starts processes by", _words(call))
+            )
             yield Start(STARTERS[name], f"{_words(call)}(…)", "certain" if certain else "likely", methods, (), (hop,))  # type: ignore[arg-type]
         elif name in CONSUMERS:
             consumer = CONSUMERS[name]
@@ -805,8 +827,10 @@ class _Walk:
                     name = value.name.rpartition(".")[2] if value.kind != "part" else "DataLoader"
                     words = f"{name}({loader.workers})"
                     hops = (
-                        Place(where.facts.path, line, f"`{dotted(iterable) or name}` is iterated"),
-                        Place(loader.facts.path, loader.call.line, f"`{words}`"),
+                        Place(
+                            where.facts.path, line, _hop(where.facts, where.scope, "iterates", dotted(iterable) or name)
+                        ),
+                        _made(value, loader, words),
                     )
                     confidence = (loader.confidence if certain and not hooks else None) or "likely"
                     yield Start("loader", words, confidence, loader.methods, (), hops)
@@ -877,6 +901,18 @@ def _shown(project: Project, callee: Value) -> str:
     if callee.of is not None and callee.of.kind == "instance":
         return f"{callee.of.name}.{callee.name}"
     return callee.name or (project.scope(callee.site).name if callee.site else "")
+
+
+def _hop(facts: ModuleFacts, scope: int, does: str, what: str) -> str:
+    """Return a hop in words: "`main` calls `train`"."""
+    function = facts.scopes[facts.function_of(scope)]
+    return f"`{function.name}` {does} `{what}`" if function.index else f"the module {does} `{what}`"
+
+
+def _made(value: Value, loader: Loader, words: str) -> Place:
+    if isinstance(value.expr, Call) and value.where is not None:
+        return Place(value.where.facts.path, value.expr.line, f"`{words}`")
+    return Place(loader.facts.path, loader.call.line, f"`{words}`")
 
 
 def _words(call: Call) -> str:
