@@ -295,6 +295,41 @@ class TestCuts:
         assert [entry.path for entry in only.entries] == [f"{ROOT}/a.py", f"{ROOT}/c.py"]
         assert startup.before_what(only) == "before `a.py` and 1 more program have read their arguments"
 
+    def test_what_is_loaded_before_is_no_cut(self) -> None:
+        main = PARSES.format("import pkg.sub\nprint(pkg.sub)\ndef main(): ...")
+        sub = "import pkg.other\ndef run():\n    pkg.other.x"
+        init = "import torch\ndef f():\n    torch.ones(1)"
+        assert cut(project(a=main, pkg__init=init, pkg_sub=sub, pkg_other="x = 1")) == {"pkg/__init__.py": ["torch"]}
+
+    def test_little_on_top_of_what_stays_is_not_worth_it(self) -> None:
+        text = "import torch\nimport kornia\nx = torch.ones(1)\ndef main():\n    kornia.x()"
+        assert not cut(project(a=PARSES.format(text)))
+
+    @pytest.mark.parametrize(
+        ("start", "names"),
+        [
+            ("DataLoader(data, num_workers=2)", ["plt"]),
+            ("DataLoader(data, num_workers=0)", []),
+            ("DataLoader(plt.data, num_workers=2)", []),
+            ("DataLoader(data, num_workers=2, multiprocessing_context='fork')", []),
+        ],
+    )
+    def test_workers_import_the_script_again(self, start: str, names: list[str]) -> None:
+        text = f"""
+            import matplotlib.pyplot as plt
+            import torch
+            from torch.utils.data import DataLoader
+            def draw():
+                plt.plot()
+            def main(data):
+                for batch in {start}:
+                    torch.ones(batch)
+                draw()
+            if __name__ == "__main__":
+                main([])
+        """
+        assert cut(project(a=text)) == ({"a.py": names} if names else {})
+
     def test_settings(self) -> None:
         text = "import torch\ndef main():\n    torch.ones(1)"
         assert cut(project("everywhere", a=text)) == {"a.py": ["torch"]}

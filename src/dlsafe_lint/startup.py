@@ -162,8 +162,20 @@ def edges(project: Project, facts: ModuleFacts, *, main: bool = False) -> list[E
                     edge._replace(names=(), how="call", number=-1, statement=statement_number)
                     for edge in _edges_of(project, inner, index, statement)
                 ]
+    if not main:
+        around = {f"{folder}/__init__.py" for folder in _folders(facts.path)}
+        found[:] = [
+            edge._replace(targets=tuple(target for target in edge.targets if target.path not in around))
+            for edge in found
+        ]
     found.sort(key=lambda edge: edge.statement)
     return found
+
+
+def _folders(path: str) -> Iterator[str]:
+    """Yield the folders around a file; as its packages they are loaded before it."""
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _runs(facts: ModuleFacts, statement: int, main: bool) -> bool:
@@ -923,8 +935,11 @@ def _reimported(project: Project, facts: ModuleFacts, ran_in_parent: Mapping[Sit
     for module, call in calls:
         if id(call) in made:
             needs.add("torch")
-        if id(call) in made or _starts_process(project, module, call):
+        starts = id(call) in made or _starts_process(project, module, call)
+        if starts:
             place = place or Place(module.path, call.line, "its workers import it again")
+        if starts or _last_name(call.func).endswith(("Dataset", "Compose")):
+            needs |= _used_with(project, module, call)
     if place is None:
         return None
     for module, call in calls:
@@ -938,6 +953,20 @@ def _reimported(project: Project, facts: ModuleFacts, ran_in_parent: Mapping[Sit
             methods = [binding.target for each in names.values() for binding in each if binding.how == "def"]
             _add_inside(project, inside, (Site(site.path, method) for method in methods))
     return Entry(facts.path, -1, "workers", place, ALL, inside, frozenset(needs))
+
+
+def _used_with(project: Project, facts: ModuleFacts, call: Call) -> set[str]:
+    """Return the slow libraries that the function around a call uses: its workers may get something made of them."""
+    function = facts.function_of(call.scope)
+    found: set[str] = set()
+    for name, uses in facts.uses.items():
+        if any(facts.function_of(use.scope) == function for use in uses):
+            for binding in facts.scopes[0].bindings[name]:
+                if binding.how == "import":
+                    statement = facts.imports[binding.target]
+                    for edge in _edges_of(project, facts, binding.target, statement):
+                        found |= {_roots(project, target.name)[0] for target in edge.targets if target.path is None}
+    return found - {""}
 
 
 def _add_inside(project: Project, inside: dict[Site, int], sites: Iterable[Site | None]) -> None:
@@ -1294,6 +1323,12 @@ def _at_startup(project: Project) -> dict[str, list[Cut]]:
     for entry in entries(project):
         answers = {root: _cuts_for(project, entry, world, root) for root in _roots_of(project, world, entry)}
         kept = frozenset(root for root, found in answers.items() if found is None)
+        base = heavy.estimate(kept)
+        answers = {
+            root: found
+            for root, found in answers.items()
+            if not heavy.estimate(frozenset({root})) or heavy.estimate(kept | {root}) - base >= heavy.SLOW
+        }
         mine: dict[tuple[str, int], set[str]] = {}
         for root, found in sorted(answers.items()):
             for edge, via in found or ():
@@ -1306,7 +1341,7 @@ def _at_startup(project: Project) -> dict[str, list[Cut]]:
                 merged[key].names.update(dict.fromkeys(edge.names))
                 merged[key].entries.setdefault((entry.path, entry.function), entry)
         for key, roots in mine.items():
-            saved = heavy.estimate(frozenset(roots) | kept) - heavy.estimate(kept)
+            saved = heavy.estimate(kept | roots) - base
             for root in roots:
                 merged[key].roots[root] = max(merged[key].roots.get(root, 0), saved)
     made: dict[str, list[Cut]] = {}

@@ -118,6 +118,7 @@ class HeavyImportAtStartup(Rule):
                 self.tree.statements[statement],
                 f"`{words}` loads {startup.slow_libraries(cut)} {startup.before_what(cut)}",
                 breaks=_breaks(cut),
+                confidence="likely" if _breaks(cut) else "certain",
                 help=f"Import it in {where}",
                 related=(*cut.via, *(entry.place for entry in cut.entries[:3])),
                 fix=drafts[move.applicability] if move else None,
