@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
@@ -127,7 +127,7 @@ class Tree:
             replacements: what to put in the place of nodes.
             removed: lines (statement lines or compound statements) in the module's body.
         """
-        changed = self.module.visit(_Replacer(replacements))
+        changed = self.module.visit(_Replacer(replacements, self.parents))
         if not isinstance(changed, cst.Module):
             return self.module
         gone = {id(node) for node in removed}
@@ -257,15 +257,30 @@ def judge(rules: Sequence[type[Rule]], facts: ModuleFacts, project: Project, tex
     reports = [report for rule in running for report in rule.reports]
     if not reports:
         return []
-    positions = MetadataWrapper(tree.module, unsafe_skip_copy=True).resolve(PositionProvider)
-    return [_finding(report, tree, positions, facts.path, text) for report in reports]
+    positions = _positions(tree.module)
+    drafts = {id(report.fix): report.fix for report in reports if report.fix}
+    before = tree.module.code if drafts else ""
+    made = {key: _fix(draft, tree, before, text) for key, draft in drafts.items()}
+    return [_finding(report, tree, positions, facts.path, made.get(id(report.fix))) for report in reports]
+
+
+def _positions(module: cst.Module) -> Mapping[cst.CSTNode, CodeRange]:
+    """Return where every node stands.
+
+    Asked through `MetadataWrapper.resolve`, LibCST 1.9 visits the whole tree once more for providers that there aren't.
+    """
+    return cast(
+        "Mapping[cst.CSTNode, CodeRange]", PositionProvider()._gen(MetadataWrapper(module, unsafe_skip_copy=True))
+    )
 
 
 class OutOfStepError(Exception):
     """The tree and the facts of a file don't hold the same calls, lambdas and statements: a bug of the linter."""
 
 
-def _finding(report: Report, tree: Tree, positions: Mapping[cst.CSTNode, CodeRange], path: str, text: str) -> Finding:
+def _finding(
+    report: Report, tree: Tree, positions: Mapping[cst.CSTNode, CodeRange], path: str, fix: Fix | None
+) -> Finding:
     at = positions[report.node]
     line = positions[tree.line_of(report.node)] if report.node is not tree.module else at
     last = at.end.line if isinstance(tree.line_of(report.node), cst.BaseCompoundStatement) else line.end.line
@@ -277,33 +292,41 @@ def _finding(report: Report, tree: Tree, positions: Mapping[cst.CSTNode, CodeRan
         breaks=report.breaks,
         help=report.help,
         confidence=report.confidence,
-        fix=_fix(report.fix, tree, text) if report.fix else None,
+        fix=fix,
         related=report.related,
         first_line=line.start.line,
         last_line=max(last, at.start.line),
     )
 
 
-def _fix(draft: Draft, tree: Tree, text: str) -> Fix | None:
+def _fix(draft: Draft, tree: Tree, before: str, text: str) -> Fix | None:
     """Return the fix as edits of the text; None where LibCST does not give the text back as it was."""
-    before = tree.module.code
     # LibCST 1.9 drops the last line end of a file whose lines end in a carriage return alone
     if before != text and not (text.startswith(before) and not text[len(before) :].strip()):
         return None
-    changed = tree.module.visit(_Replacer(draft.replacements))
+    changed = tree.module.visit(_Replacer(draft.replacements, tree.parents))
     edits = fixes.edits_between(before, changed.code) if isinstance(changed, cst.Module) else ()
     return Fix(draft.title, edits, draft.applicability, draft.defines, draft.may_unbind) if edits else None
 
 
 class _Replacer(cst.CSTTransformer):
-    """Puts the replacements in the place of their nodes."""
+    """Puts the replacements in the place of their nodes; only visits what is on the way to them."""
 
-    def __init__(self, replacements: Mapping[cst.CSTNode, Replacement]) -> None:
+    def __init__(
+        self, replacements: Mapping[cst.CSTNode, Replacement], parents: Mapping[cst.CSTNode, cst.CSTNode]
+    ) -> None:
         super().__init__()
         self.replacements = {id(node): replacement for node, replacement in replacements.items()}
+        self.on_the_way: set[int] = set()
+        self.everywhere = any(node not in parents for node in replacements)
+        for node in replacements:
+            at = parents.get(node)
+            while at is not None and id(at) not in self.on_the_way:
+                self.on_the_way.add(id(at))
+                at = parents.get(at)
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        return id(node) not in self.replacements
+        return id(node) not in self.replacements and (self.everywhere or id(node) in self.on_the_way)
 
     def on_leave(
         self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT
