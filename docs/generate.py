@@ -1,9 +1,12 @@
-"""Writes docs/rules.md and the README's table of settings from the code: `python docs/generate.py`."""
+"""Writes docs/rules.md, and what the README's example prints and its table of settings: `python docs/generate.py`."""
 
 from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +16,8 @@ if TYPE_CHECKING:
     from dlsafe_lint.rule import Rule
 
 ROOT = Path(__file__).parent.parent
-START, END = "<!-- settings -->\n", "<!-- end of settings -->\n"
+SETTINGS = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- end of settings -->\n)", re.DOTALL)
+EXAMPLE = re.compile(r"```python\n(?P<source>.*?)```.*?\$ dlsafe-lint\n(?P<printed>.*?)```", re.DOTALL)
 
 HEAD = """\
 # Rules
@@ -31,12 +35,19 @@ Linux; [start-methods.md](start-methods.md) has the background.
 def generate() -> dict[Path, str]:
     """Return what the files must hold that are generated, in whole or in part."""
     readme = ROOT / "README.md"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(START)
-    after = rest.partition(END)[2]
-    return {
-        ROOT / "docs" / "rules.md": rules_page(),
-        readme: f"{before}{START}{settings_table()}{END}{after}",
-    }
+    text = SETTINGS.sub(lambda _: settings_table(), readme.read_text(encoding="utf-8"))
+    example = EXAMPLE.search(text)
+    assert example, "the README has an example and what the linter prints about it"
+    text = text[: example.start("printed")] + printed_about(example["source"]) + text[example.end("printed") :]
+    return {ROOT / "docs" / "rules.md": rules_page(), readme: text}
+
+
+def printed_about(source: str) -> str:
+    """Return what the linter prints about a file `train.py`."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "train.py").write_text(source, encoding="utf-8")
+        command = [sys.executable, "-m", "dlsafe_lint", "--no-cache"]
+        return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False).stdout
 
 
 def settings_table() -> str:
