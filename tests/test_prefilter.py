@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from claims import FIXTURES
 from dlsafe_lint import rules
-from test_fixtures import FIXTURES, all_cases, lay_out, lint
+from test_fixtures import all_cases, lay_out, lint
 
 if TYPE_CHECKING:
     from pathlib import Path

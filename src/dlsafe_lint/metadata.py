@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import configparser
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def entry_points(root: Path) -> tuple[str, ...]:

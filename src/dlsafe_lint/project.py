@@ -611,9 +611,7 @@ class Project:
 
     def _is_property(self, site: Site) -> bool:
         scope = self.modules[site.path].scopes[site.scope]
-        return any(
-            (dotted(each) or "").rpartition(".")[2] in _PROPERTIES for each in scope.decorators
-        )
+        return any((dotted(each) or "").rpartition(".")[2] in _PROPERTIES for each in scope.decorators)
 
     def _store_place(self, facts: ModuleFacts, store: Store, value: Value, depth: int) -> Where:
         """Return where a stored value is evaluated: with the constructor's arguments if the call is known."""
@@ -899,7 +897,11 @@ class Project:
                 if isinstance(store.base, Name) and isinstance(store.key, Literal) and store.value is not None:
                     made.setdefault((store.base.id, facts.function_of(store.scope)), []).append(store)
             for call in facts.calls:
-                if isinstance(call.func, Attribute) and call.func.attr == "update" and isinstance(call.func.value, Name):
+                if (
+                    isinstance(call.func, Attribute)
+                    and call.func.attr == "update"
+                    and isinstance(call.func.value, Name)
+                ):
                     made.setdefault((call.func.value.id, facts.function_of(call.scope)), []).append(call)
             return made
 

@@ -67,6 +67,7 @@ def is_dataset(name: str) -> bool:
             return rest not in _NOT_DATASETS and rest.rpartition(".")[2][:1].isupper()
     return False
 
+
 KEEPS_ARGUMENTS = frozenset(
     {
         "functools.partial",

@@ -1,6 +1,6 @@
 """What starts worker processes and what is handed to them.
 
-Sources: torch 2.13 and the standard library's documentation; what fails where was seen by running each case (the evidence
+Sources: torch 2.13 and the standard library's documentation; what fails where was seen by running each case (evidence
 tables callables and guard: every row a process of its own, Linux, CPython 3.11).
 """
 
@@ -12,8 +12,8 @@ from typing import NamedTuple
 class LoaderApi(NamedTuple):
     """A class of loaders.
 
-    ``workers`` and ``dataset`` are positions of ``num_workers`` and the dataset among positional arguments (None: keyword
-    only); ``workers_name`` is the keyword.
+    ``workers`` and ``dataset`` are positions of ``num_workers`` and the dataset among positional arguments (None:
+    keyword only); ``workers_name`` is the keyword.
     """
 
     dataset: int | None = 0
@@ -73,9 +73,7 @@ HANDOVERS: dict[str, Handover] = {
     "multiprocessing.Process": Handover(
         (("target", 1), ("args", 3), ("kwargs", 4)), False, "a `Process`", False, ("args", "kwargs")
     ),
-    "multiprocessing.Pool": Handover(
-        (("initializer", 1), ("initargs", 2)), False, "a `Pool`", True, ("initargs",)
-    ),
+    "multiprocessing.Pool": Handover((("initializer", 1), ("initargs", 2)), False, "a `Pool`", True, ("initargs",)),
     "concurrent.futures.ProcessPoolExecutor": Handover(
         (("initializer", 2), ("initargs", 3)), False, "a `ProcessPoolExecutor`", False, ("initargs",)
     ),
