@@ -566,21 +566,22 @@ class _Walk:
             return
         subclasses = self.project.subclasses(Site(site.path, scope.parent))
         used = event.iterable if isinstance(event, Iteration) else event.value if isinstance(event, Result) else event
+        iterates = not isinstance(event, Call) or _last(event.func) in _EAGER | _METHODS
         for expr in walk(used) if subclasses else ():
             match expr:
                 case Attribute(Name(owner), attr) if owner == scope.params[0].name:
                     for subclass in subclasses:
                         method = self.project.method(subclass, attr)
-                        if method:
+                        if method and isinstance(event, Call) and event.func is expr:
                             yield method
-                        elif not (isinstance(event, Call) and event.func is expr):
+                        elif not method and iterates:
                             yield from [None] * bool(self.project.stores(subclass, attr))
 
     def overridden(self, method: Site) -> list[Site]:
         """Return a function and, if it is a method, what overrides it."""
         facts = self.project.modules[method.path]
         scope = facts.scopes[method.scope]
-        if scope.kind != "function" or facts.scopes[scope.parent].kind != "class":
+        if scope.name in _CONSTRUCTORS or scope.kind != "function" or facts.scopes[scope.parent].kind != "class":
             return [method]
         found = [method]
         for site in self.project.subclasses(Site(method.path, scope.parent)):
