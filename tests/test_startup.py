@@ -301,6 +301,15 @@ class TestCuts:
         init = "import torch\ndef f():\n    torch.ones(1)"
         assert cut(project(a=main, pkg__init=init, pkg_sub=sub, pkg_other="x = 1")) == {"pkg/__init__.py": ["torch"]}
 
+    def test_one_import_that_has_to_move_anyway_is_enough(self) -> None:
+        main = PARSES.format("import b\nimport c\nprint(b.x)\ndef main():\n    c.run()")
+        slow = "import wandb\nx = 1\ndef log():\n    wandb.log()"
+        other = "def run(): ..."
+        assert cut(project(a=main, b="from d import x", c=f"import d\n{other}", d=slow)) == {"d.py": ["wandb"]}
+        # here `d` alone does not do: `c` needs the library itself while it is imported
+        more = f"import d\nimport wandb\ny = wandb.z\n{other}"
+        assert cut(project(a=main, b="from d import x", c=more, d=slow)) == {"a.py": ["c"], "d.py": ["wandb"]}
+
     def test_little_on_top_of_what_stays_is_not_worth_it(self) -> None:
         text = "import torch\nimport kornia\nx = torch.ones(1)\ndef main():\n    kornia.x()"
         assert not cut(project(a=PARSES.format(text)))

@@ -25,7 +25,7 @@ from dlsafe_lint.project import Project, Site, Target, Where
 from dlsafe_lint.workers import context_methods, loaders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from dlsafe_lint.finding import Confidence
 
@@ -1241,7 +1241,8 @@ def _roots_of(project: Project, world: _World, entry: Entry) -> set[str]:
 def _cuts_for(project: Project, entry: Entry, world: _World, root: str) -> list[_Found] | None:
     """Return the statements, nearest to the program, that have to move for it not to load a slow library.
 
-    None if there is a way to the library that can't be cut.
+    What leads there only through an import of the library that has to move anyway is none of them. None if there is a
+    way to the library that can't be cut.
     """
     if root in entry.needs:
         return None
@@ -1268,7 +1269,35 @@ def _cuts_for(project: Project, entry: Entry, world: _World, root: str) -> list[
                     seen.add(each)
                     name = project.modules[each].name
                     stack.append((each, (*via, Place(edge.path, edge.line, f"loads `{name}`"))))
-    return found
+    return _without_spare(project, leads, root, found)
+
+
+def _without_spare(project: Project, leads: Collection[str], root: str, found: list[_Found]) -> list[_Found]:
+    """Leave out imports of project modules that load the library only through its imports that were found as well."""
+    moved = frozenset(
+        each.edge
+        for each in found
+        if any(target.path is None and _leads(project, target, root) for target in each.edge.targets)
+    )
+    if not moved or len(moved) == len(found):
+        return found
+    key = ("still", root, moved)
+    still = project.answers.get(key)
+    if not isinstance(still, set):
+        backwards: dict[str, list[tuple[str, bool]]] = {}
+        start: set[str] = set()
+        for path in leads:
+            for edge in edges(project, project.modules[path]):
+                if edge in moved:
+                    continue
+                for target in edge.targets:
+                    if target.path in leads and target.path is not None:
+                        backwards.setdefault(target.path, []).append((path, False))
+                    elif target.path is None and _leads(project, target, root):
+                        start.add(path)
+        still = start | _spread(start, backwards, stays_only=False)
+        project.answers[key] = still
+    return [each for each in found if each.edge in moved or any(target.path in still for target in each.edge.targets)]
 
 
 def _needs_any(project: Project, edge: Edge) -> bool:
