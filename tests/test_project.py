@@ -82,6 +82,27 @@ def test_a_folder_without_init_does_not_hide_an_installed_package() -> None:
     assert [value.name for value in member(whole, "m.py", "load_dataset")] == ["datasets.load_dataset"]
 
 
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("from space.pkg.a import x", "space.pkg.a"),
+        ("from src.space import pkg", "src.space.pkg.a"),
+        ("from pkg import a", "pkg.a"),
+        ("import space.other", "pkg.a"),
+        ("from . import pkg", "pkg.a"),
+    ],
+)
+def test_a_package_is_named_as_the_project_imports_it(statement: str, name: str) -> None:
+    sources = {"src/space/pkg/__init__.py": "", "src/space/pkg/a.py": "x = 1\n", "m.py": f"{statement}\n"}
+    read = [
+        facts.read(text, path=f"/p/{path}", name=short, is_package=path.endswith("__init__.py"))
+        for (path, text), short in zip(sources.items(), ("pkg", "pkg.a", "m"), strict=True)
+    ]
+    modules = [each for each in read if isinstance(each, ModuleFacts)]
+    whole = project.build("/p", modules)
+    assert whole.modules["/p/src/space/pkg/a.py"].name == name
+
+
 def test_aliases_of_libraries() -> None:
     whole = build({"m.py": "import torch.utils.data as tud\nL = tud.dataloader.DataLoader\n"})
     assert [value.name for value in member(whole, "m.py", "L")] == ["torch.utils.data.DataLoader"]

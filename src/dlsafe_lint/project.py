@@ -7,7 +7,7 @@ answer is unknown, never a guess.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from posixpath import commonprefix
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
@@ -1249,6 +1249,7 @@ def build(
         folders=frozenset(folders),
         packages=packages,
     )
+    _name_in_namespaces(project)
     for facts in by_path.values():
         for call in facts.calls:
             func = call.func
@@ -1260,3 +1261,29 @@ def build(
                 if each.asname and each.asname != each.name:
                     project.renamed.setdefault(each.name.rpartition(".")[2], set()).add(each.asname)
     return project
+
+
+def _name_in_namespaces(project: Project) -> None:
+    """Give modules of packages in a folder without ``__init__.py`` the name under which the project imports them."""
+    imported: set[str] = set()
+    for facts in project.modules.values():
+        for statement in facts.imports:
+            if statement.level == 0:
+                names = [statement.module] if statement.module else []
+                names += [
+                    f"{statement.module}.{each.name}" if statement.is_from else each.name for each in statement.names
+                ]
+                imported.update(name for name in names if "." in name)
+                imported.update(name.partition(".")[0] for name in names)
+    for top, folders in project.packages.items():
+        if top in imported:
+            continue
+        for folder in folders:
+            name, outer = top, folder.rpartition("/")[0]
+            while len(outer) > len(project.root):
+                name, outer = f"{outer.rpartition('/')[2]}.{name}", outer.rpartition("/")[0]
+                if any(each == name or each.startswith(f"{name}.") for each in imported):
+                    for path, facts in tuple(project.modules.items()):
+                        if path.startswith(f"{folder}/") and facts.name.partition(".")[0] == top:
+                            project.modules[path] = replace(facts, name=name + facts.name[len(top) :])
+                    break

@@ -181,7 +181,8 @@ def _dotted_name(project: Project, path: str) -> str:
     while f"{folder}/__init__.py" in project.modules and len(folder) > len(project.root):
         folder, _, name = folder.rpartition("/")
         parts.append(name)
-    return ".".join(reversed(parts))
+    short, full = ".".join(reversed(parts)), project.modules[path].name
+    return full if full.endswith(f".{short}") else short
 
 
 def _run_as(name: str) -> str:
