@@ -876,7 +876,7 @@ def entries(project: Project) -> list[Entry]:
             elif value.kind != "unknown":
                 found[path, -1] = _entry(facts)
     for facts in project.modules.values():
-        if (facts.path, -1) not in found and not _is_test(facts) and (made := _program(project, facts)):
+        if (facts.path, -1) not in found and not project.is_test(facts) and (made := _program(project, facts)):
             found[made.path, made.function] = made
     project.answers["entries"] = list(found.values())
     return list(found.values())
@@ -1059,24 +1059,6 @@ def _reads_arguments_at_import(project: Project, path: str) -> bool:
             _may_parse(project, facts) and _run(project, facts, 0, {}, main=False, stop=True, depth=0).place is not None
         )
     return project.answers[key] is True
-
-
-_NO_PROGRAMS = frozenset({"conftest.py", "setup.py", "noxfile.py", "versioneer.py", "tests.py", "hubconf.py"})
-
-
-def _is_test(facts: ModuleFacts) -> bool:
-    """Whether a file is a test or is run by a tool: it is no program of the project."""
-    folder, _, name = facts.path.rpartition("/")
-    if name in _NO_PROGRAMS or (name == "conf.py" and folder.rpartition("/")[2] in ("docs", "doc", "source")):
-        return True
-    if "tests" in folder.split("/"):
-        return True
-    if name.startswith("test_") or name.endswith("_test.py"):
-        return any(
-            scope.parent == 0 and scope.name.startswith(("test_", "Test")) and scope.kind in ("function", "class")
-            for scope in facts.scopes
-        )
-    return False
 
 
 # --- slow libraries on the way, and where to cut ---
@@ -1421,7 +1403,7 @@ def _onward(project: Project, edge: Edge, world: _World, root: str) -> tuple[Pla
 def _everywhere(project: Project) -> dict[str, list[Cut]]:
     made: dict[str, list[Cut]] = {}
     for facts in project.modules.values():
-        if _is_test(facts):
+        if project.is_test(facts):
             continue
         for edge in edges(project, facts):
             roots = {_roots(project, target.name)[0] for target in edge.targets if target.path is None} - {""}
