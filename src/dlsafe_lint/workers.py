@@ -166,6 +166,8 @@ def _loader(
 def context_methods(project: Project, expr: Expr, where: Where) -> frozenset[StartMethod]:
     """Return the start methods that a multiprocessing context may have: all of them unless it is written out.
 
+    A parameter that no caller sets has its default.
+
     Args:
         project: the project.
         expr: a start method's name, ``get_context("fork")``, or None.
@@ -176,13 +178,17 @@ def context_methods(project: Project, expr: Expr, where: Where) -> frozenset[Sta
         made = value.expr
         if value.kind == "made" and value.name == "multiprocessing.get_context" and isinstance(made, Call):
             inner = made.args[0] if made.args else made.keyword("method")
-            made = inner
-        name = made.value if isinstance(made, Literal) else None
-        known = [method for method in START_METHODS if method == name]
-        if not known:
-            return frozenset(START_METHODS)
-        found.update(known)
-    return frozenset(found)
+            if inner is None or value.where is None:
+                return frozenset(START_METHODS)
+            found |= context_methods(project, inner, value.where)
+        elif value.kind == "unknown" and value.name == "argument":
+            continue
+        else:
+            known = [method for method in START_METHODS if isinstance(made, Literal) and made.value == method]
+            if not known:
+                return frozenset(START_METHODS)
+            found.update(known)
+    return frozenset(found or START_METHODS)
 
 
 def positive(project: Project, expr: Expr, where: Where) -> Confidence | None:

@@ -1,0 +1,121 @@
+"""Which loaders the project makes, and whether they may have workers."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlsafe_lint import workers
+from dlsafe_lint.finding import START_METHODS
+from test_project import build
+
+HEAD = (
+    "import argparse, multiprocessing, functools, torch.utils.data as data\nfrom torch.utils.data import DataLoader\n"
+)
+ALL = set(START_METHODS)
+
+
+def loaders(text: str, **others: str) -> list[workers.Loader]:
+    sources = {"m.py": HEAD + text, **{f"{name}.py": other for name, other in others.items()}}
+    return workers.loaders(build(sources))
+
+
+COUNTS = {
+    "DataLoader(ds, num_workers=2)": "certain",
+    "DataLoader(ds, 1, False, None, None, 2)": "certain",
+    "data.DataLoader(ds, num_workers=n)": "likely",
+    "DataLoader(ds)": None,
+    "DataLoader(ds, num_workers=0)": None,
+    "DataLoader(ds, **options)": None,
+    "DataLoader(ds, **{'num_workers': 2})": "certain",
+    "DataLoader(ds, num_workers=4 if linux else 0)": "likely",
+}
+
+
+@pytest.mark.parametrize("call", COUNTS)
+def test_how_sure_it_is_that_a_loader_has_workers(call: str) -> None:
+    assert [loader.confidence for loader in loaders(f"loader = {call}\n") if loader.confidence] == (
+        [COUNTS[call]] if COUNTS[call] else []
+    )
+
+
+@pytest.mark.parametrize(("default", "expected"), [("0", None), ("4", "likely"), ("None", None), ("count()", "likely")])
+def test_options_of_the_command_line(default: str, expected: str | None) -> None:
+    [loader] = loaders(
+        "parser = argparse.ArgumentParser()\n"
+        f"parser.add_argument('-j', '--num-workers', type=int, default={default})\n"
+        "args = parser.parse_args()\n"
+        "loader = DataLoader(ds, num_workers=args.num_workers)\n"
+    )
+    assert loader.confidence == expected
+
+
+@pytest.mark.parametrize(("calls", "expected"), [("make()", None), ("make(3)", "certain"), ("", None)])
+def test_a_parameter_is_what_the_callers_pass(calls: str, expected: str | None) -> None:
+    [loader] = loaders(f"def make(num_workers=0):\n    return DataLoader(ds, num_workers=num_workers)\n{calls}\n")
+    assert loader.confidence == expected
+
+
+def test_a_partial_of_a_loader_makes_loaders() -> None:
+    [loader] = loaders("make = functools.partial(DataLoader, num_workers=2)\nloader = make(ds)\n")
+    assert loader.confidence == "certain"
+
+
+def test_the_arguments_of_a_subclass_reach_the_library() -> None:
+    [loader] = [
+        each
+        for each in loaders(
+            "from loading import Loader\nloader = Loader(ds, 2)\n",
+            loading="from torch.utils.data import DataLoader\n"
+            "class Loader(DataLoader):\n"
+            "    def __init__(self, dataset, workers):\n"
+            "        super().__init__(dataset, num_workers=workers)\n",
+        )
+        if each.confidence
+    ]
+    assert loader.workers == "num_workers=workers"
+
+
+CONTEXTS = {
+    "multiprocessing_context='fork'": {"fork"},
+    "multiprocessing_context=multiprocessing.get_context('spawn')": {"spawn"},
+    "multiprocessing_context=multiprocessing.get_context()": ALL,
+    "multiprocessing_context=context": ALL,
+    "multiprocessing_context=None": ALL,
+    "": ALL,
+}
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_the_start_methods_of_a_loader(context: str) -> None:
+    [loader] = loaders(f"loader = DataLoader(ds, num_workers=2, {context})\n")
+    assert loader.methods == CONTEXTS[context]
+
+
+def test_a_start_method_that_nobody_sets_is_its_default() -> None:
+    [loader] = loaders(
+        "class Feeder:\n"
+        "    def __init__(self, start_method='fork'):\n"
+        "        self.start_method = start_method\n"
+        "    def load(self):\n"
+        "        context = multiprocessing.get_context(self.start_method)\n"
+        "        return DataLoader(ds, num_workers=2, multiprocessing_context=context)\n"
+    )
+    assert loader.methods == {"fork"}
+
+
+def test_what_is_handed_to_a_loader_is_a_dataset() -> None:
+    project = build(
+        {
+            "m.py": HEAD + "from things import Things, Others\n"
+            "part = data.Subset(Things(), [1])\nloader = DataLoader(part, num_workers=2)\nOthers()\n",
+            "things.py": "class Things:\n"
+            "    def __getitem__(self, i): return i\n"
+            "    def __len__(self): return 1\n"
+            "class Others(Things): pass\n"
+            "class Base:\n"
+            "    def __getitem__(self, i): return i\n"
+            "    def __len__(self): return 1\n",
+        }
+    )
+    found = {project.scope(site).name for site in project.classes() if workers.is_dataset(project, site) is not None}
+    assert found == {"Things"}
