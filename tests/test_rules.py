@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,7 @@ FILE = re.compile(r"^# ([\w/]+\.py)\n", re.MULTILINE)
 
 def documentation(rule: type[Rule]) -> str:
     """Return the docstring without its indentation."""
-    first, _, rest = (rule.__doc__ or "").partition("\n")
-    return first + "\n" + "\n".join(line.removeprefix("    ") for line in rest.splitlines())
+    return inspect.cleandoc(rule.__doc__ or "") + "\n"
 
 
 def block(rule: type[Rule], heading: str) -> str:
