@@ -306,10 +306,8 @@ class ModuleFacts:
         is_package: whether it is an ``__init__.py``.
         uses: per name that some import binds at module level: where it is read in this module.
         reads: dotted names that start with a name bound by an import and are read as attributes ("pkg.train.main").
-        docstring: whether the module has one.
         future_annotations: ``from __future__ import annotations``.
         lazy_modules: the literal ``__lazy_modules__`` (PEP 810).
-        has_text: words of the text that gates ask for without looking at the facts.
     """
 
     path: str
@@ -381,10 +379,6 @@ class ModuleFacts:
                 return scope
             scope = found.parent
         return -1
-
-    def scopes_in(self, scope: int) -> Iterator[Scope]:
-        """Yield the scopes directly inside the scope."""
-        return (inner for inner in self.scopes if inner.parent == scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -668,31 +662,6 @@ class _Reader:
             scope = self.scopes[0]
         at = self.statement if statement is None else statement
         scope.bindings.setdefault(name, []).append(Binding(how, value, at, self.block, target))
-
-    def assign(self, target: ast.expr, value: Expr, how: str) -> None:
-        match target:
-            case ast.Name(id=name):
-                self.bind(name, how, value)
-            case ast.Attribute(value=base, attr=attr):
-                self.stores.append(Store(self.expr(base), attr, None, value, self.statement, self.scope))
-            case ast.Subscript(value=base, slice=key):
-                made = self.expr(base)
-                self.stores.append(Store(made, None, self.expr(key), value, self.statement, self.scope))
-            case ast.Starred(value=inner):
-                self.assign(inner, Opaque((value,)), how)
-            case ast.Tuple(elts=elements) | ast.List(elts=elements):
-                starred = any(isinstance(element, ast.Starred) for element in elements)
-                same = (
-                    isinstance(value, Collection)
-                    and value.kind in ("tuple", "list")
-                    and len(value.items) == len(elements)
-                    and not starred
-                )
-                for index, element in enumerate(elements):
-                    if same and isinstance(value, Collection):
-                        self.assign(element, value.items[index], how)
-                    else:
-                        self.assign(element, Opaque((value,)) if starred else Subscript(value, Literal(index)), how)
 
     def stmt_other(self, node: ast.AST) -> None:
         for child in ast.iter_child_nodes(node):

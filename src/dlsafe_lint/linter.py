@@ -64,12 +64,13 @@ class Report:
 
 @dataclass(slots=True)
 class _State:
-    """What a run knows: everything is replaced, round by round, by what the fixes leave."""
+    """What a run knows: what was read of the files follows the fixes, round by round; `programs` are declared ones."""
 
     sources: dict[str, Source] = field(default_factory=dict)
     facts: dict[str, ModuleFacts] = field(default_factory=dict)
     problems: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
+    programs: tuple[str, ...] = ()
 
 
 def run(
@@ -110,14 +111,14 @@ def run(
         extend_exclude=config.extend_exclude,
         force_exclude=config.force_exclude,
     )
-    state = _State(warnings=dict.fromkeys(found.warnings))
+    state = _State(warnings=dict.fromkeys(found.warnings), programs=metadata.entry_points(root))
     reported = [_posix(path) for path in found.reported]
     packages: dict[str, str] = {}
     for path in dict.fromkeys([*reported, *(_posix(path) for path in found.indexed)]):
         _take(state, path, files.read(path, packages))
     judged = [*state.sources, *state.problems] if affected else reported
 
-    entry = results.key(_identity(state, judged, config, root)) if cache else ""
+    entry = results.key(_identity(state, judged, config)) if cache else ""
     raw = results.load(root, entry) if cache else None
     if raw is None:
         raw = _judge(state, judged, config, root, progress)
@@ -160,9 +161,9 @@ def _take(state: _State, path: str, source: Source | Unreadable) -> None:
     state.sources[path] = source
 
 
-def _identity(state: _State, judged: Iterable[str], config: Config, root: Path) -> list[str]:
+def _identity(state: _State, judged: Iterable[str], config: Config) -> list[str]:
     """Return everything that findings depend on."""
-    parts = [repr(config), *metadata.entry_points(root), "judged", *judged, "sources"]
+    parts = [repr(config), *state.programs, "judged", *judged, "sources"]
     for path in sorted({*state.sources, *state.problems}):
         source = state.sources.get(path)
         parts += [path, source.digest if source else repr(state.problems[path])]
@@ -191,7 +192,7 @@ def _judge(
         root.as_posix(),
         state.facts.values(),
         source_roots=[(root / each).as_posix() for each in config.source_roots],
-        entry_points=(*metadata.entry_points(root), *config.entry_points),
+        entry_points=(*state.programs, *config.entry_points),
         dataset_classes=config.dataset_classes,
         data_loaders=config.data_loaders,
         handles=config.extend_handles,
