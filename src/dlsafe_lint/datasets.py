@@ -1,8 +1,9 @@
 """What an object carries when its construction has ended.
 
 Construction is ``__new__``, ``__init__`` and ``__post_init__`` with everything of the project that these call on the
-object: methods (inherited ones, ``super()``), properties, functions that are given it. What is stored there and later
-set to something else, deleted or cleared on every path is not carried.
+object: methods (inherited ones, ``super()``), properties, functions that are given it; for a data class also the values
+and factories of its fields. What is stored there and later set to something else, deleted or cleared on every path is
+not carried.
 """
 
 from __future__ import annotations
@@ -10,11 +11,25 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlsafe_lint.facts import Attribute, Call, Derived, Literal, Name, dotted, walk
+from dlsafe_lint import flow
+from dlsafe_lint.facts import (
+    NOTHING,
+    Attribute,
+    Call,
+    Collection,
+    Compared,
+    Derived,
+    Literal,
+    Name,
+    Opaque,
+    Subscript,
+    dotted,
+    walk,
+)
 from dlsafe_lint.project import Frame, Project, Site, Value, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from dlsafe_lint.facts import Expr, ModuleFacts, Store
 
@@ -22,9 +37,10 @@ CONSTRUCTORS = ("__new__", "__init__", "__post_init__")
 _MAX_CALLS = 6
 _MAX_EVENTS = 2000
 
-_ADDERS = frozenset({"append", "appendleft", "add", "extend", "insert", "update", "setdefault"})
+_ADDERS = frozenset({"append", "appendleft", "add", "extend", "extendleft", "insert", "update", "setdefault"})
+_SPREADERS = frozenset({"extend", "extendleft", "update"})
+_REMOVERS = frozenset({"clear", "pop", "popitem", "popleft"})
 _CLOSERS = frozenset({"close", "release"})
-_TRANSPARENT = frozenset({"with", "try", "finally"})
 _BRANCHES = frozenset({"if", "else", "case", "except", "typing"})
 
 
@@ -67,6 +83,7 @@ class Carried(NamedTuple):
 
 
 class _Event(NamedTuple):
+    order: int
     how: str  # "store", "add", "drop", "close"
     attr: str
     expr: Expr
@@ -103,6 +120,7 @@ def construction(project: Project, site: Site, made: Value | None = None) -> Con
     facts = project.modules[site.path]
     nobody = Value("instance", project.scope(site).name, site, where=Where(facts, site.scope, len(facts.statements)))
     run = _Run(project, site, made or nobody)
+    run.fields()
     for name in CONSTRUCTORS:
         constructor = project.method(site, name)
         if constructor is not None:
@@ -123,7 +141,22 @@ class _Run:
         self.events: list[_Event] = []
         self.functions: set[Site] = set()
         self.touched: set[tuple[Site, str]] = set()
-        self.count = 0
+        self.visits: dict[int, Visit] = {}
+
+    def fields(self) -> None:
+        """Store what the fields of a data class have where nothing is passed for them."""
+        for base in reversed(self.project.ancestors(self.site)):
+            if base.site is None or not makes_fields(self.project, base.site):
+                continue
+            facts = self.project.modules[base.site.path]
+            body = facts.scopes[base.site.scope]
+            visit = Visit(base.site, "self", None)
+            for name, bindings in body.bindings.items():
+                binding = bindings[-1]
+                if binding.how == "assign" and facts.statements[binding.statement].kind == "annassign":
+                    value = _default(binding.value)
+                    self.visits[0] = visit
+                    self.event("store", name, value, visit, ((0, facts.path, binding.statement),))
 
     def enter(self, constructor: Site, made: Value | None) -> None:
         function = self.project.scope(constructor)
@@ -151,51 +184,107 @@ class _Run:
                 return
             at = at.caller
         self.functions.add(visit.site)
-        self.count += 1
-        number = self.count
+        number = len(self.visits) + 1
+        self.visits[number] = visit
         facts = self.project.modules[visit.site.path]
+        entered = -1
         for statement, happening in happenings(self.project, facts, visit.site.scope):
+            if switched_off(self.project, facts, statement):
+                continue
             here = (*trace, (number, facts.path, statement))
             if isinstance(happening, Call):
                 self.call(visit, happening, here)
             elif isinstance(happening, Attribute):
                 self.read(visit, happening, statement, here)
+                if facts.statements[statement].kind == "with" and statement != entered:
+                    entered = statement
+                    self.entered(visit, statement, here)
             else:
                 self.store(visit, happening, here)
 
     def event(self, how: str, attr: str, expr: Expr, visit: Visit, trace: tuple[tuple[int, str, int], ...]) -> None:
-        self.events.append(_Event(how, attr, expr, visit, trace[-1][2], trace))
+        self.events.append(_Event(len(self.events), how, attr, expr, visit, trace[-1][2], trace))
+
+    def entered(self, visit: Visit, statement: int, trace: tuple[tuple[int, str, int], ...]) -> None:
+        """Close what ``with self.file:`` enters: the block's end does."""
+        for each in self.project.modules[visit.site.path].entered:
+            if each.statement == statement and (attr := _attribute_of(each.value, visit.receiver)):
+                self.event("close", attr, Literal(None), visit, trace)
 
     def store(self, visit: Visit, store: Store, trace: tuple[tuple[int, str, int], ...]) -> None:
         if store.attr is not None and _is(store.base, visit.receiver):
-            how = "store" if store.value is not None else "drop"
-            self.event(how, store.attr, store.value or Literal(None), visit, trace)
-        elif store.key is not None and store.value is not None:
-            owner = _attribute_of(store.base, visit.receiver)
+            match store.value:
+                case None:
+                    self.event("drop", store.attr, Literal(None), visit, trace)
+                case Compared(_, left, right) if left is NOTHING:
+                    self.event("add", store.attr, Derived("starred", right), visit, trace)  # self.files += more
+                case value:
+                    self.event("store", store.attr, value, visit, trace)
+        elif store.key is not None and _is_dict_of(store.base, visit.receiver):
+            if isinstance(store.key, Literal):
+                how = "drop" if store.value is None else "store"
+                self.event(how, str(store.key.value), store.value or Literal(None), visit, trace)
+            elif store.value is not None:
+                self.event("add", _named(store.key), store.value, visit, trace)
+        elif store.key is not None:
+            owner = _owner(store.base, visit.receiver)
             if owner:
-                self.event("add", owner, store.value, visit, trace)
+                self.event("add" if store.value else "drop", owner, store.value or Literal(None), visit, trace)
 
     def call(self, visit: Visit, call: Call, trace: tuple[tuple[int, str, int], ...]) -> None:
+        changed = _set_by_name(call, visit.receiver)
+        if changed is not None:
+            key, value = changed
+            if isinstance(key, Literal):
+                self.event("drop" if value is None else "store", str(key.value), value or Literal(None), visit, trace)
+            elif value is not None:
+                self.event("add", _named(key), value, visit, trace)
+            return
         match call.func:
-            case Name("setattr") if len(call.args) == 3 and _is(call.args[0], visit.receiver):
-                if isinstance(call.args[1], Literal):
-                    self.event("store", str(call.args[1].value), call.args[2], visit, trace)
-                return
-            case Name("delattr") if len(call.args) == 2 and _is(call.args[0], visit.receiver):
-                if isinstance(call.args[1], Literal):
-                    self.event("drop", str(call.args[1].value), Literal(None), visit, trace)
+            case Attribute(inner, method) if _is_dict_of(inner, visit.receiver):
+                if method == "update":
+                    for name, given in call.keywords:
+                        if name is not None:
+                            self.event("store", name, given, visit, trace)
+                    for arg in call.args:
+                        match arg:
+                            case Collection("dict", items, keys):
+                                for key, item in zip(keys, items, strict=True):
+                                    if isinstance(key, Literal):
+                                        self.event("store", str(key.value), item, visit, trace)
+                elif method == "pop" and call.args and isinstance(call.args[0], Literal):
+                    self.event("drop", str(call.args[0].value), Literal(None), visit, trace)
                 return
             case Attribute(inner, method):
-                owner = _attribute_of(inner, visit.receiver)
-                if owner and method in _ADDERS and call.args:
-                    item = call.args[-1]
-                    spread = method in ("extend", "update")
-                    self.event("add", owner, Derived("starred", item) if spread else item, visit, trace)
-                elif owner and method == "clear":
+                owner = _owner(inner, visit.receiver)
+                if owner and method in _ADDERS:
+                    spread = method in _SPREADERS
+                    for item in (*call.args[-1:], *(value for _, value in call.keywords)):
+                        keyword = not call.args or item is not call.args[-1]
+                        made = Derived("starred", item) if spread and not keyword else item
+                        self.event("add", owner, made, visit, trace)
+                elif owner and method in _REMOVERS and (method == "clear" or _attribute_of(inner, visit.receiver)):
                     self.event("drop", owner, Literal(None), visit, trace)
-                elif owner and method in _CLOSERS:
-                    self.event("close", owner, Literal(None), visit, trace)
+                elif method in _CLOSERS:
+                    if attr := _attribute_of(inner, visit.receiver):
+                        self.event("close", attr, Literal(None), visit, trace)
+                    elif isinstance(inner, Name):
+                        self.close_each(visit, inner.id, trace)
         self.follow(visit, call, trace)
+
+    def close_each(self, visit: Visit, name: str, trace: tuple[tuple[int, str, int], ...]) -> None:
+        """Close what a loop over an attribute closes one by one."""
+        facts = self.project.modules[visit.site.path]
+        for binding in facts.scopes[visit.site.scope].bindings.get(name, ()):
+            match binding.value:
+                case Derived("each", iterable) if binding.how == "for":
+                    if isinstance(iterable, Call) and isinstance(iterable.func, Attribute):
+                        iterable = iterable.func.value if iterable.func.attr == "values" else iterable
+                    if attr := _attribute_of(iterable, visit.receiver):
+                        number, path, _ = trace[-1]
+                        self.event(
+                            "close", attr, Literal(None), visit, (*trace[:-1], (number, path, binding.statement))
+                        )
 
     def follow(self, visit: Visit, call: Call, trace: tuple[tuple[int, str, int], ...]) -> None:
         """Enter the functions of the project that the call runs on the object."""
@@ -252,23 +341,22 @@ class _Run:
         self.visit(Visit(target, function.params[0].name, frame, visit, None, statement), trace)
 
     def carried(self) -> Iterator[Carried]:
-        by_attr: dict[str, list[tuple[int, _Event]]] = defaultdict(list)
-        for order, event in enumerate(self.events):
-            by_attr[event.attr].append((order, event))
-        for order, event in enumerate(self.events):
+        by_attr: dict[str, list[_Event]] = defaultdict(list)
+        for event in self.events:
+            by_attr[event.attr].append(event)
+        for event in self.events:
             if event.how not in ("store", "add"):
                 continue
-            after = [
-                later.how
-                for position, later in by_attr[event.attr]
-                if position > order and later.how != "add" and self.certain(later, event)
-            ]
-            if "store" in after or "drop" in after:
+            others = by_attr[event.attr]
+            ends = [each for each in others if each.how in ("store", "drop") and each is not event]
+            if ends and not self.lasts(event, ends):
                 continue
+            closes = [each for each in others if each.how == "close" and each.order > event.order]
+            closed = bool(closes) and not self.lasts(event, [*ends, *closes])
             facts = self.project.modules[event.visit.site.path]
-            where = Where(facts, event.visit.site.scope, event.statement, event.visit.frame)
+            where = Where(facts, _scope_of(facts, event), event.statement, event.visit.frame)
             always = not any(self.branches(path, statement) for _, path, statement in event.trace)
-            yield Carried(event.attr, event.expr, where, event.visit, "close" in after, always)
+            yield Carried(event.attr, event.expr, where, event.visit, closed, always)
 
     def branches(self, path: str, statement: int) -> bool:
         facts = self.project.modules[path]
@@ -279,41 +367,243 @@ class _Run:
             at = facts.blocks[at].parent
         return False
 
-    def certain(self, later: _Event, event: _Event) -> bool:
-        """Whether ``later`` runs on every path from ``event`` to the end, as far as blocks tell."""
-        common = [one[0] == other[0] for one, other in zip(later.trace, event.trace, strict=False)]
-        level = (common.index(False) if False in common else len(common)) - 1
-        if level < 0:
-            # another constructor, which runs after that of the event
-            return all(self.unconditional(path, statement) for _, path, statement in later.trace)
-        _, path, statement = later.trace[level]
-        facts = self.project.modules[path]
-        earlier = event.trace[level][2]
-        block = _solid(facts, facts.statements[statement].block)
-        if statement < earlier or not facts.within(facts.statements[earlier].block, block):
-            return False
-        return all(self.unconditional(inner, at) for _, inner, at in later.trace[level + 1 :])
+    # --- which way it goes on ---
 
-    def unconditional(self, path: str, statement: int) -> bool:
-        facts = self.project.modules[path]
-        return facts.blocks[_solid(facts, facts.statements[statement].block)].kind == "body"
+    def lasts(self, event: _Event, ends: list[_Event]) -> bool:
+        """Whether on some path to the construction's end none of the others comes after the event."""
+        for level in reversed(range(len(event.trace))):
+            number, path, statement = event.trace[level]
+            here = [each for each in ends if len(each.trace) > level and each.trace[level][0] == number]
+            rest = [
+                each
+                for each in here
+                if each.trace[level][2] == statement
+                and each.order > event.order
+                and each.trace[: level + 2] != event.trace[: level + 2]
+            ]
+            if any(self.happens(each, level, rest, event) for each in rest):
+                return False
+            facts = self.project.modules[path]
+            if number and not flow.survives(
+                facts, self.outline(facts), statement, self.ending(here, level, event), self.telling(number, event)
+            ):
+                return False
+        later = [each for each in ends if each.trace[0][0] > event.trace[0][0]]
+        return not any(self.runs_into(number, 0, later, event) for number in {each.trace[0][0] for each in later})
+
+    def ending(self, ends: list[_Event], level: int, event: _Event) -> Callable[[int], bool]:
+        by_statement: dict[int, list[_Event]] = defaultdict(list)
+        for each in ends:
+            by_statement[each.trace[level][2]].append(each)
+
+        def ended(statement: int) -> bool:
+            found = by_statement.get(statement, ())
+            return any(self.happens(each, level, found, event) for each in found)
+
+        return ended
+
+    def happens(self, end: _Event, level: int, ends: Sequence[_Event], event: _Event) -> bool:
+        """Whether the end happens whenever its statement at that level runs."""
+        if len(end.trace) == level + 1:
+            return True
+        return self.runs_into(end.trace[level + 1][0], level + 1, ends, event)
+
+    def runs_into(self, number: int, level: int, ends: Sequence[_Event], event: _Event) -> bool:
+        """Whether a run of a function passes one of the ends on every path."""
+        visit = self.visits[number]
+        facts = self.project.modules[visit.site.path]
+        inside = [each for each in ends if len(each.trace) > level and each.trace[level][0] == number]
+        return not flow.survives(
+            facts,
+            self.outline(facts),
+            -1,
+            self.ending(inside, level, event),
+            self.telling(number, event),
+            function=visit.site.scope,
+        )
+
+    def outline(self, facts: ModuleFacts) -> flow.Outline:
+        return self.project.answer(("outline", facts.path), lambda: flow.outline(facts))
+
+    def telling(self, number: int, event: _Event) -> Callable[[Expr], bool | None]:
+        """Return what tells the outcome of a test while the attribute holds what the event has stored there."""
+        visit = self.visits[number]
+        facts = self.project.modules[visit.site.path]
+        asked = self.asked(number, event)
+
+        def about(expr: Expr) -> bool | None:
+            match expr:
+                case Attribute(Name(base), attr) if base == visit.receiver and attr == event.attr:
+                    return True
+                case Call(_, Name("hasattr" | "getattr"), (Name(base), Literal(attr), *_)) if base == visit.receiver:
+                    return True if attr == event.attr else None
+            for test, verdict in asked:
+                if test == expr:
+                    return verdict
+            return constant(self.project, facts, expr)
+
+        return lambda test: flow.truth(test, about)
+
+    def asked(self, number: int, event: _Event) -> list[tuple[Expr, bool]]:
+        """Return the tests that led to the event in a run of a function, where nothing changes their outcome later."""
+        statement = next((at for run, _, at in event.trace if run == number), None)
+        if statement is None:
+            return []
+        visit = self.visits[number]
+        facts = self.project.modules[visit.site.path]
+        found = []
+        block = facts.statements[statement].block
+        while block >= 0:
+            around = facts.blocks[block]
+            block = around.parent
+            if around.test is not None and around.kind in ("if", "else"):
+                inner, verdict = around.test, around.kind == "if"
+                while isinstance(inner, Opaque) and len(inner.parts) == 1:
+                    inner, verdict = inner.parts[0], not verdict
+                if self.stays(inner, visit, facts):
+                    found.append((inner, verdict))
+        return found
+
+    def stays(self, test: Expr, visit: Visit, facts: ModuleFacts) -> bool:
+        """Whether a test has the same outcome wherever the function asks: each name and attribute is set once."""
+        for inner in walk(test):
+            match inner:
+                case Name(name):
+                    if len(facts.scopes[visit.site.scope].bindings.get(name, ())) > 1:
+                        return False
+                case Attribute(Name(base), attr):
+                    stores = [each for each in self.events if each.attr == attr and each.how != "close"]
+                    if base != visit.receiver or len(stores) > 1:
+                        return False
+                case Attribute() | Call():
+                    return False
+        return True
 
 
-def _solid(facts: ModuleFacts, block: int) -> int:
-    """Return the block with which the block's statements run: ``with``, ``try`` and ``finally`` are looked through."""
-    while facts.blocks[block].kind in _TRANSPARENT:
-        block = facts.blocks[block].parent
-    return block
+def makes_fields(project: Project, site: Site) -> bool:
+    """Whether a class is a data class (of ``dataclasses`` or ``attrs``) whose constructor stores its fields."""
+    for decorator in project.scope(site).decorators:
+        name = (dotted(decorator.func if isinstance(decorator, Call) else decorator) or "").rpartition(".")[2]
+        if name in ("dataclass", "define", "frozen", "mutable", "attrs"):
+            return True
+    return False
 
 
-def certainly_after(facts: ModuleFacts, later: int, earlier: int) -> bool:
-    """Whether one statement of a function runs on every path after another one of it, as far as blocks tell."""
-    block = _solid(facts, facts.statements[later].block)
-    return later >= earlier and facts.within(facts.statements[earlier].block, block)
+def _default(value: Expr) -> Expr:
+    """Return what a field is if nothing is passed: ``field(default_factory=make)`` calls ``make``."""
+    if isinstance(value, Call):
+        for name in ("default_factory", "factory"):
+            factory = value.keyword(name)
+            if factory is not None:
+                return value._replace(func=factory, args=(), keywords=())
+        default = value.keyword("default")
+        if default is not None and (dotted(value.func) or "").rpartition(".")[2] in ("field", "ib"):
+            return default
+    return value
+
+
+def _scope_of(facts: ModuleFacts, event: _Event) -> int:
+    return event.visit.site.scope if event.trace[-1][0] else facts.statements[event.statement].scope
+
+
+def switched_off(project: Project, facts: ModuleFacts, statement: int) -> bool:
+    """Whether a statement of a function never runs: under ``if False``, or a constant of the module that is false."""
+    block = facts.statements[statement].block
+    while block >= 0:
+        found = facts.blocks[block]
+        if found.kind in ("never", "typing"):
+            return True
+        if found.kind in ("if", "else") and found.test is not None:
+            verdict = flow.truth(found.test, lambda expr: constant(project, facts, expr))
+            if verdict is not None and verdict != (found.kind == "if"):
+                return True
+        block = found.parent
+    return False
+
+
+def constant(project: Project, facts: ModuleFacts, expr: Expr) -> bool | None:
+    """Tell whether a name is a constant of a module of the project that is true or false; None: neither is known."""
+    if not isinstance(expr, (Name, Attribute)) or (isinstance(expr, Attribute) and not isinstance(expr.value, Name)):
+        return None
+    name = expr.id if isinstance(expr, Name) else expr.attr
+    if not name.isupper():
+        return None
+    known = project.answers.get(("constant", facts.path, expr))
+    if known is None:
+        known = _constant(project, facts, expr, name)
+        project.answers[("constant", facts.path, expr)] = known
+    return known if isinstance(known, bool) else None
+
+
+def _constant(project: Project, facts: ModuleFacts, expr: Expr, name: str) -> bool | str:
+    values = project.values(expr, Where(facts, 0, len(facts.statements)))
+    if len(values) != 1 or values[0].kind != "literal" or not isinstance(values[0].expr, Literal):
+        return "unknown"
+    if any(store.attr == name for each in project.modules.values() for store in each.stores):
+        return "unknown"
+    return bool(values[0].expr.value)
+
+
+def certainly_after(project: Project, facts: ModuleFacts, earlier: int, later: Sequence[int], name: str) -> bool:
+    """Whether one of some statements of a function runs on every path after an earlier one of it.
+
+    Args:
+        project: the project.
+        facts: the module.
+        earlier: the statement that binds `name`.
+        later: the others.
+        name: a local name that is neither None nor empty after `earlier`.
+    """
+    lies = project.answer(("outline", facts.path), lambda: flow.outline(facts))
+    ends = frozenset(each for each in later if each > earlier)
+
+    def about(expr: Expr) -> bool | None:
+        return True if _is(expr, name) else constant(project, facts, expr)
+
+    return bool(ends) and not flow.survives(
+        facts, lies, earlier, ends.__contains__, lambda test: flow.truth(test, about)
+    )
 
 
 def _is(expr: Expr, name: str) -> bool:
     return isinstance(expr, Name) and expr.id == name
+
+
+def _is_dict_of(expr: Expr, receiver: str) -> bool:
+    """Whether the expression is the dict of the object's attributes: ``self.__dict__``, ``vars(self)``."""
+    match expr:
+        case Attribute(Name(base), "__dict__"):
+            return base == receiver
+        case Call(_, Name("vars"), (Name(base),)):
+            return base == receiver
+    return False
+
+
+def _set_by_name(call: Call, receiver: str) -> tuple[Expr, Expr | None] | None:
+    """Return name and value that a call sets an attribute of the object to, None as value if it deletes it."""
+    match call:
+        case Call(_, Name("setattr") | Attribute(Name("object"), "__setattr__"), (Name(base), key, value)):
+            return (key, value) if base == receiver else None
+        case Call(_, Attribute(Call(_, Name("super")), "__setattr__"), (key, value)):
+            return (key, value)
+        case Call(_, Name("delattr") | Attribute(Name("object"), "__delattr__"), (Name(base), key)):
+            return (key, None) if base == receiver else None
+    return None
+
+
+def _named(key: Expr) -> str:
+    """Return what an attribute is called whose name is worked out when the program runs."""
+    return f"<{dotted(key) or '...'}>"
+
+
+def _owner(expr: Expr, receiver: str) -> str:
+    """Return the attribute in which an item lies: "files" for ``self.files``, ``self.files[key]`` and the like."""
+    while True:
+        match expr:
+            case Subscript(inner, _) | Call(_, Attribute(inner, "setdefault" | "get")):
+                expr = inner
+            case _:
+                return _attribute_of(expr, receiver)
 
 
 def _attribute_of(expr: Expr, receiver: str) -> str:

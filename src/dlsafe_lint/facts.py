@@ -154,20 +154,23 @@ class Block(NamedTuple):
 
     ``kind``: "body" (of a module, function or class), "if", "else", "loop", "try", "except", "finally", "with",
     "case", "guard" (runs only in the program's main module), "unguarded" (the other branch of a guard), "typing" (under
-    ``TYPE_CHECKING``), "never" (switched off: ``if False``). ``parent`` is -1 for a body.
+    ``TYPE_CHECKING``), "never" (switched off: ``if False``). ``parent`` is -1 for a body. ``test`` is what the
+    statement asks: the same for both branches of an ``if``; a ``case`` that matches anything asks for ``True``.
     """
 
     kind: str
     parent: int
     scope: int
     statement: int
+    test: Expr | None = None
 
 
 class Binding(NamedTuple):
     """A name gets a value.
 
     ``how``: "import", "def", "class", "assign", "annotation" (no value), "augmented", "for", "with", "param", "except",
-    "del", "match", "walrus". ``value`` is what it is bound to as far as that is an expression. For "def" and "class",
+    "del", "match", "walrus". ``value`` is what it is bound to as far as that is an expression; for "annotation" it is
+    the annotation. For "def" and "class",
     ``target`` is the scope's index; for "import" the index into `ModuleFacts.imports`; otherwise -1.
     """
 
@@ -642,11 +645,11 @@ class _Reader:
             self.visitors[type(node)](node)
         self.block = outer
 
-    def block_of(self, kind: str, statements: Sequence[ast.stmt], statement: int) -> None:
+    def block_of(self, kind: str, statements: Sequence[ast.stmt], statement: int, test: Expr | None = None) -> None:
         if not statements:
             return
         outer = self.block
-        self.blocks.append(Block(kind, outer, self.scope, statement))
+        self.blocks.append(Block(kind, outer, self.scope, statement, test))
         self.block = len(self.blocks) - 1
         self.body(statements)
         self.block = outer
@@ -716,7 +719,7 @@ class _Reader:
             case "item":
                 self.stores.append(Store(place.base or NOTHING, None, place.key, value, self.statement, self.scope))
             case "star":
-                self.fill(place.inner[0], Opaque((value,)), how)
+                self.fill(place.inner[0], Collection("list", (value,)), how)
             case "unpack":
                 starred = any(inner.kind == "star" for inner in place.inner)
                 exact = (
@@ -727,18 +730,20 @@ class _Reader:
                     and not starred
                     else None
                 )
+                behind = False
                 for index, inner in enumerate(place.inner):
+                    behind |= inner.kind == "star"
                     if exact is not None:
                         self.fill(inner, exact[index], how)
                     else:
-                        self.fill(inner, Opaque((value,)) if starred else Subscript(value, Literal(index)), how)
+                        self.fill(inner, Subscript(value, Literal(index - len(place.inner) if behind else index)), how)
 
     def stmt_AnnAssign(self, node: ast.AnnAssign) -> None:
         place = self.place(node.target)
-        self.annotation(node.annotation)
+        annotation = self.annotation(node.annotation)
         if node.value is None:
             if isinstance(node.target, ast.Name):
-                self.bind(node.target.id, "annotation")
+                self.bind(node.target.id, "annotation", annotation)
             return
         self.fill(place, self.expr(node.value), "assign")
 
@@ -815,8 +820,8 @@ class _Reader:
             kinds = ("never", "else")
         else:
             kinds = ("if", "else")
-        self.block_of(kinds[0], node.body, at)
-        self.block_of(kinds[1], node.orelse, at)
+        self.block_of(kinds[0], node.body, at, test)
+        self.block_of(kinds[1], node.orelse, at, test)
         if verdict is False and not node.orelse and self.scope == 0 and _leaves(node.body):
             # what follows an early exit of every other process runs in the main module only
             self.blocks.append(Block("guard", self.block, self.scope, at))
@@ -835,8 +840,8 @@ class _Reader:
 
     def stmt_While(self, node: ast.While) -> None:
         at = self.statement
-        self.expr(node.test)
-        self.block_of("loop", node.body, at)
+        test = self.expr(node.test)
+        self.block_of("loop", node.body, at, test)
         self.block_of("else", node.orelse, at)
 
     def stmt_With(self, node: ast.With | ast.AsyncWith) -> None:
@@ -882,7 +887,8 @@ class _Reader:
                     self.loads.append((inner.id, Use(self.scope, at, "run")))
             if case.guard is not None:
                 self.expr(case.guard)
-            self.block_of("guard" if main else "case", case.body, at)
+            anything = case.guard is None and isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
+            self.block_of("guard" if main else "case", case.body, at, Literal(value=True) if anything else None)
 
     def stmt_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         at = self.statement

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from dlsafe_lint.finding import Confidence
 
 _MAX_DEPTH = 6
+_JOINS = frozenset({"Add", "Mult", "BitOr"})
+_ITERATED = handles.CONTAINERS | {"map", "zip", "enumerate", "reversed", "iter", "itertools.chain"}
 
 Fate = Literal["open", "closed", "shared"]
 
@@ -148,8 +150,8 @@ def opened(project: Project, expr: Expr, where: Where, depth: int = 0) -> list[O
         return []
     found: list[Opened] = []
     if isinstance(expr, Derived) and expr.how == "starred":
-        expr = expr.value
-    if isinstance(expr, (LiteralExpr, Lambda, Compared)):
+        return [each for value in project.values(expr.value, where) for each in _spread(project, value, depth + 1)]
+    if isinstance(expr, (LiteralExpr, Lambda)) or (isinstance(expr, Compared) and expr.op not in _JOINS):
         return []
     if project.handles and isinstance(expr, Call):
         for callee in project.values(expr.func, where):
@@ -159,6 +161,26 @@ def opened(project: Project, expr: Expr, where: Where, depth: int = 0) -> list[O
     for value in project.values(expr, where):
         found.extend(_held(project, value, depth))
     return found
+
+
+def _spread(project: Project, value: Value, depth: int) -> list[Opened]:
+    """Return the handles among what iterating over a value yields: a handle that is iterated over is read out."""
+    if value.kind in ("collection", "comprehension"):
+        return _held(project, value, depth)
+    call, where = value.expr, value.where
+    if value.kind == "made" and value.name in _ITERATED and isinstance(call, Call) and where is not None:
+        if value.name == "map":
+            return _mapped(project, call, where)
+        found = [
+            each for arg in call.args for inner in project.values(arg, where) for each in _spread(project, inner, depth + 1)
+        ]
+        if value.name.endswith(("dict", "Dict")):
+            found += [each for name, arg in call.keywords if name for each in opened(project, arg, where, depth + 1)]
+        return found
+    root, steps = _steps(value)
+    if root.kind == "made" and root.name in handles.HANDLES and steps[-1:] in (("values()",), ("items()",)):
+        return _taken(project, value, depth)
+    return []
 
 
 def _qualified(project: Project, site: Site) -> str:
@@ -179,20 +201,34 @@ def _held(project: Project, value: Value, depth: int) -> list[Opened]:
         case Value("instance", site=site, expr=Call() as call, where=where) if site is not None and where is not None:
             if _qualified(project, site) in project.handles:
                 return [Opened(handles.added(_qualified(project, site)), call, where, call)]
+            inherited = _inherited(project, site, call, where)
+            if inherited is not None:
+                return [Opened(inherited, call, where, call, via=value.via)]
             return _wrapped(project, value, site, call, where, depth)
     return []
+
+
+def _inherited(project: Project, site: Site, call: Call, where: Where) -> Handle | None:
+    """Return the kind of handle that instances of a project class are because it derives from a library's class."""
+    base = next((each for each in project.ancestors(site) if each.site is None and each.name in handles.HANDLES), None)
+    if base is None or any(project.method(site, name) for name in ("__getstate__", "__reduce__", "__reduce_ex__")):
+        return None
+    return _kind(project, base.name, call, where)
 
 
 def _taken(project: Project, value: Value, depth: int) -> list[Opened]:
     """Return the handle that a library call makes, or that something taken out of one still holds."""
     root, steps = _steps(value)
-    if root.kind != "made" or not isinstance(root.expr, Call) or root.where is None:
+    root, steps = _unpartial(project, root, steps)
+    if root.kind != "made" or root.expr is None or root.where is None:
         return []
-    call, where = root.expr, root.where
     if steps and isinstance(value.expr, Call) and value.where is not None:
         by_method = _kind(project, f"{root.name}().{steps[-1]}", value.expr, value.where)
         if by_method is not None:
             return [Opened(by_method, value.expr, value.where, value.expr, via=value.via)]
+    call, where = root.expr, root.where
+    if not isinstance(call, Call):
+        return []
     kind = _kind(project, root.name, call, where)
     if kind is not None:
         sure = True
@@ -222,15 +258,7 @@ def _taken(project: Project, value: Value, depth: int) -> list[Opened]:
             if mapped:
                 return mapped
         return [each for arg in args for each in opened(project, arg, where, depth + 1)]
-    if root.name in handles.CONTAINERS:
-        return [
-            each
-            for arg in args
-            for inner in project.values(arg, where)
-            if inner.kind in ("collection", "comprehension") or (inner.kind == "made" and inner.name in ("map", "zip"))
-            for each in _held(project, inner, depth + 1)
-        ]
-    return []
+    return _spread(project, value, depth)
 
 
 def _mapped(project: Project, call: Call, where: Where) -> list[Opened]:
@@ -253,6 +281,18 @@ def _steps(value: Value) -> tuple[Value, tuple[str, ...]]:
         steps.append(value.name)
         value = inner
     return value, tuple(reversed(steps))
+
+
+def _unpartial(project: Project, root: Value, steps: tuple[str, ...]) -> tuple[Value, tuple[str, ...]]:
+    """Return what the call of a ``functools.partial`` of a library function makes, and the steps from there."""
+    if root.name != "functools.partial" or steps[:1] != ("functools.partial()",) or root.where is None:
+        return root, steps
+    call = root.expr
+    if isinstance(call, Call) and call.args:
+        for callee in project.values(call.args[0], root.where):
+            if callee.kind == "external":
+                return root._replace(name=callee.name, expr=call._replace(args=call.args[1:])), steps[1:]
+    return root, steps
 
 
 def _kind(project: Project, name: str, call: Call, where: Where) -> Handle | None:
@@ -418,18 +458,20 @@ def _is_closed(project: Project, handle: Opened) -> bool:
     for entered in _entered(project, facts).get(function, ()):
         if entered is handle.call or _is_same(entered, handle):
             return True
+    closes: dict[str, list[int]] = defaultdict(list)
     for name in handles.CLOSERS:
         for caller, call in project.calls_by_name.get(name, ()):
             if (
                 caller is facts
                 and facts.function_of(call.scope) == function
                 and isinstance(call.func, Attribute)
-                and not isinstance(call.func.value, Attribute)
-                and certainly_after(facts, call.statement, handle.call.statement)
+                and isinstance(call.func.value, Name)
                 and _is_same(call.func.value, handle)
             ):
-                return True
-    return False
+                closes[call.func.value.id].append(call.statement)
+    return any(
+        certainly_after(project, facts, handle.call.statement, statements, name) for name, statements in closes.items()
+    )
 
 
 def _entered(project: Project, facts: ModuleFacts) -> dict[int, list[Expr]]:

@@ -29,6 +29,7 @@ from dlsafe_lint.facts import (
     ModuleFacts,
     Name,
     Opaque,
+    Param,
     Scope,
     Store,
     Subscript,
@@ -371,9 +372,8 @@ class Project:
                 ):
                     hop = Place(facts.path, line, f"`{name}` is bound here")
                     values = [value._replace(via=(*value.via, hop)) for value in values]
-                added = self.added(name, at)
-                if added and any(value.kind == "collection" for value in values):
-                    values = [*values, Value("collection", expr=Collection("list", tuple(added)), where=at)]
+                if any(value.kind == "collection" or value.name in _CONTAINERS for value in values):
+                    values = [*values, *self._added(name, at)]
                 return values
             case "param":
                 return self._param(facts, scope, name, where.frame, depth)
@@ -382,22 +382,47 @@ class Project:
     def _frame_fits(self, frame: Frame | None, facts: ModuleFacts, scope: int) -> bool:
         return frame is not None and frame.path == facts.path and frame.scope == facts.function_of(scope)
 
-    def added(self, base: str, where: Where) -> list[Expr]:
-        """Return what is put into the collection named ``base`` (``x.append(e)``, ``x.extend(e)``, ``x[k] = e``).
-
-        Args:
-            base: dotted name as written ("transforms", "self.files").
-            where: only the scope counts: additions in the same function.
-        """
-        facts = where.facts
-        table = self.answer(("added", facts.path), lambda: _additions(facts))
-        return list(table.get((base, facts.function_of(where.scope)), ()))
+    def _added(self, base: str, where: Where) -> list[Value]:
+        """Return what is put into the collection named ``base`` (``x.append(e)``, ``x[k] = e``) in the same function."""
+        table = self.answer(("added", where.facts.path), lambda: _additions(where.facts))
+        added = table.get((base, where.facts.function_of(where.scope)), ())
+        return [Value("collection", expr=each, where=where) for each in added]
 
     def _param(self, facts: ModuleFacts, scope: int, name: str, frame: Frame | None, depth: int) -> list[Value]:
         owner = facts.scopes[scope]
         param = next((each for each in owner.params if each.name == name), None)
         if param is None:
             return [UNKNOWN]
+        passed = self._passed(facts, owner, param, frame, depth)
+        if param.annotation is None or any(value.kind not in ("unknown", "missing", "literal") for value in passed):
+            return passed
+        return [*passed, *self._annotated(param.annotation, Where(facts, owner.parent, owner.statement))]
+
+    def _annotated(self, annotation: Expr, where: Where) -> list[Value]:
+        """Return the path, or the iterable of paths, that an annotation speaks of; nothing for other types."""
+        match annotation:
+            case Literal(str(text)) if text.replace(".", "").isidentifier():
+                quoted: Expr = Name(text.partition(".")[0])
+                for attr in text.split(".")[1:]:
+                    quoted = Attribute(quoted, attr)
+                return self._annotated(quoted, where) if "Path" in text else []
+            case Name("Path") | Attribute(_, "Path"):
+                if any(value.name == "pathlib.Path" for value in self.values(annotation, where, 1)):
+                    return [Value("made", "pathlib.Path", expr=annotation, where=where)]
+            case Compared("BitOr", left, right):
+                return [*self._annotated(left, where), *self._annotated(right, where)]
+            case Subscript(outer, key):
+                inner = key.items if isinstance(key, Collection) else (key,)
+                found = [value for each in inner for value in self._annotated(each, where)][:1]
+                kind = (dotted(outer) or "").rpartition(".")[2]
+                if kind in ("Optional", "Union"):
+                    return found
+                if kind in _OF_ITEMS:
+                    return [Value("part", "glob()", of=value, where=where, expr=annotation) for value in found]
+        return []
+
+    def _passed(self, facts: ModuleFacts, owner: Scope, param: Param, frame: Frame | None, depth: int) -> list[Value]:
+        name, scope = param.name, owner.index
         receiver = self.receiver(facts, owner)
         if receiver is not None and owner.params and owner.params[0].name == name:
             if frame is not None and self._frame_fits(frame, facts, scope) and frame.receiver is not None:
@@ -524,13 +549,13 @@ class Project:
                 return self._flat(self.elements(value, depth + 1) for value in self.values(inner, where, depth + 1))
             case Derived("entered" | "awaited", inner):
                 return self.values(inner, where, depth + 1)
-            case Compared("Add", left, right):
+            case Compared("Add" | "Mult" | "BitOr", left, right):
                 sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]
                 collections = [value for value in sides if value.kind in ("collection", "comprehension")]
                 return collections or [UNKNOWN]
             case Compared("Div", left, right):  # a path stays a path
                 sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]
-                return [value for value in sides if value.kind == "made" and value.name == "pathlib.Path"] or [UNKNOWN]
+                return [value for value in sides if _is_path(value)] or [UNKNOWN]
         return [UNKNOWN]
 
     def _flat(self, groups: Iterable[list[Value]]) -> list[Value]:
@@ -599,15 +624,23 @@ class Project:
                 continue
             at = self._store_place(facts, store, value, depth)
             found.extend(self.values(store.value, at, depth + 1))
-            added = self.added(f"{dotted(store.base)}.{attr}", at)
-            if added:
-                found.append(Value("collection", expr=Collection("list", tuple(added)), where=at))
+            found.extend(self._added(f"{dotted(store.base)}.{attr}", at))
         inherited = self.class_attribute(value.site, attr, depth)
         if inherited and (not found or inherited[0].kind == "function"):
             if any(v.kind == "function" and v.site and self._is_property(v.site) for v in inherited):
                 inherited = self._flat(self._returned(v.site, None, depth + 1) for v in inherited if v.site)
             return [*found, *(v if v.kind != "function" else v._replace(of=value) for v in inherited)]
-        return found or [UNKNOWN]
+        return found or self._declared(value.site, attr) or [UNKNOWN]
+
+    def _declared(self, site: Site, attr: str) -> list[Value]:
+        """Return what the annotation of an attribute in the class body says (``root: Path``)."""
+        for base in self.ancestors(site):
+            if base.site is not None:
+                facts = self.modules[base.site.path]
+                for binding in facts.scopes[base.site.scope].bindings.get(attr, ()):
+                    if binding.how == "annotation":
+                        return self._annotated(binding.value, Where(facts, base.site.scope, binding.statement))
+        return []
 
     def _is_property(self, site: Site) -> bool:
         scope = self.modules[site.path].scopes[site.scope]
@@ -666,6 +699,14 @@ class Project:
         if value.kind == "comprehension" and isinstance(value.expr, Comprehension) and value.where:
             inner_where = Where(value.where.facts, value.expr.scope, value.where.statement, value.where.frame)
             return self.values(value.expr.element, inner_where, depth + 1)
+        if value.kind == "made" and isinstance(value.expr, Call) and value.where and value.expr.args:
+            args = value.expr.args
+            if value.name in _PASSES_ON:
+                return self.values(Derived("each", args[0]), value.where, depth + 1)
+            if value.name in ("enumerate", "zip"):
+                each: list[Expr] = [Derived("each", arg) for arg in args]
+                pair = tuple(each) if value.name == "zip" else (NOTHING, each[0])
+                return [Value("collection", expr=Collection("tuple", pair), where=value.where)]
         if value.kind in ("made", "part"):
             return [Value("part", "[each]", of=value, where=value.where, expr=value.expr, via=value.via)]
         return [UNKNOWN]
@@ -772,7 +813,7 @@ class Project:
         wanted = Site(site.path, scope.parent) if constructor else site
         name = facts.scopes[wanted.scope].name
         found = []
-        for spelled in (name, *sorted(self.renamed.get(name, ()))):
+        for spelled in (name, *sorted(self.renamed.get(name, ())), *(("cls",) if constructor else ())):
             for caller, call in self.calls_by_name.get(spelled, ()):
                 if any(value.site == wanted for value in self.called(caller, call)):
                     found.append((caller, call))
@@ -780,7 +821,7 @@ class Project:
             for caller, call in self.calls_by_name.get(scope.name, ()):
                 if any(value.site == site for value in self.called(caller, call)):
                     found.append((caller, call))
-            for spelled in {self.scope(subclass).name for subclass in self.subclasses(wanted)}:
+            for spelled in {self.scope(subclass).name for subclass in self.subclasses(wanted)} | {"cls"}:
                 for caller, call in self.calls_by_name.get(spelled, ()):
                     if any(
                         value.kind == "class" and value.site and self.method(value.site, scope.name) == site
@@ -1072,26 +1113,41 @@ class Project:
 
 
 def _spelled(key: Expr) -> str:
-    """Return "[name]" for an item by that name, "[:]" for one by number, slice or several keys, else "[]"."""
+    """Return "[name]" for an item by that name, "[#1]" by number, "[:]" by slice or several keys, else "[]"."""
     if isinstance(key, Literal) and isinstance(key.value, str):
         return f"[{key.value}]"
+    if isinstance(key, Literal) and type(key.value) is int:
+        return f"[#{key.value}]"
     return "[:]" if isinstance(key, (Literal, Opaque, Collection)) else "[]"
 
 
-def _additions(facts: ModuleFacts) -> dict[tuple[str, int], list[Expr]]:
-    """Return what is put into collections, by the collection's dotted name and the function."""
-    table: dict[tuple[str, int], list[Expr]] = {}
+def _additions(facts: ModuleFacts) -> dict[tuple[str, int], list[Collection]]:
+    """Return what is put into collections, by the collection's dotted name and the function: without keys and with."""
+    plain: dict[tuple[str, int], list[Expr]] = {}
+    keyed: dict[tuple[str, int], list[tuple[Expr | None, Expr]]] = {}
     for call in facts.calls:
-        if isinstance(call.func, Attribute) and call.func.attr in ("append", "extend", "insert", "add"):
+        if isinstance(call.func, Attribute) and call.func.attr in _ADDERS:
             owner = dotted(call.func.value)
-            if owner and call.args:
-                item = call.args[-1]
-                item = Derived("starred", item) if call.func.attr == "extend" else item
-                table.setdefault((owner, facts.function_of(call.scope)), []).append(item)
+            if not owner:
+                continue
+            place = (owner, facts.function_of(call.scope))
+            match call:
+                case Call(_, Attribute(_, "setdefault"), (key, item)):
+                    keyed.setdefault(place, []).append((key, item))
+                case Call(_, Attribute(_, "update"), args, keywords):
+                    items = [(None, arg) for arg in args] + [(Literal(name), item) for name, item in keywords if name]
+                    keyed.setdefault(place, []).extend(items)
+                case Call(_, Attribute(_, method), (*_, item)) if method != "setdefault":
+                    spread = method in ("extend", "extendleft")
+                    plain.setdefault(place, []).append(Derived("starred", item) if spread else item)
     for store in facts.stores:
         owner = dotted(store.base)
         if owner and store.key is not None and store.value is not None:
-            table.setdefault((owner, facts.function_of(store.scope)), []).append(store.value)
+            keyed.setdefault((owner, facts.function_of(store.scope)), []).append((store.key, store.value))
+    table = {place: [Collection("list", tuple(items))] for place, items in plain.items()}
+    for place, pairs in keyed.items():
+        made = Collection("dict", tuple(item for _, item in pairs), tuple(key for key, _ in pairs))
+        table.setdefault(place, []).append(made)
     return table
 
 
@@ -1128,6 +1184,13 @@ def _identity(value: Value, depth: int = 0) -> object:
     frame = id(value.where.frame) if value.where is not None else 0
     inner = _identity(value.of, depth + 1) if value.of is not None and depth < 4 else None
     return (value.kind, value.name, value.site, id(value.expr), frame, inner)
+
+
+def _is_path(value: Value) -> bool:
+    """Whether a value is a path as long as nothing but a path's methods and attributes that are paths lead to it."""
+    while value.kind == "part" and value.of is not None:
+        value = value.of
+    return value.kind == "made" and value.name in ("pathlib.Path", "pathlib.Path.home", "pathlib.Path.cwd")
 
 
 def _is_none(value: Value) -> bool:
@@ -1196,6 +1259,12 @@ def _exclusive(facts: ModuleFacts, one: int, other: int) -> bool:
 _PROPERTIES = frozenset({"property", "cached_property", "setter", "getter", "deleter"})
 _RUN_BY_TOOLS = frozenset({"conftest.py", "setup.py", "noxfile.py", "versioneer.py", "hubconf.py"})
 _BRANCHES = frozenset({"if", "else", "case", "guard", "unguarded"})
+_ADDERS = frozenset({"append", "appendleft", "extend", "extendleft", "insert", "add", "setdefault", "update"})
+_CONTAINERS = frozenset(
+    {"list", "dict", "set", "collections.defaultdict", "collections.OrderedDict", "collections.deque"}
+)
+_PASSES_ON = frozenset({"list", "tuple", "set", "sorted", "reversed", "iter", "tqdm.tqdm", "tqdm.auto.tqdm", "collections.deque"})
+_OF_ITEMS = frozenset({"list", "List", "tuple", "Tuple", "set", "Set", "Sequence", "Iterable", "Iterator", "Collection"})
 
 
 def build(

@@ -28,8 +28,8 @@ class Handle(NamedTuple):
         closed: the error when it is sent after it was closed; `SAME`: as if it were open; "": it can be sent then.
         parts: what still holds the handle when taken out of it: methods ("cursor()"), attributes ("variables"), items
             by a name ("[name]"), by something unknown ("[]") or by number or slice ("[:]"). "pages[:]" holds only after
-            "pages", "root.*" is any attribute after "root", "[]" and "[:]" alone hold only as the first step.
-            Everything else is read out.
+            "pages", "values()[each]" is what iterating over them yields, "[each][#1]" the second of such a pair, "root.*"
+            any attribute after "root"; "[]" and "[:]" alone hold only as the first step. Everything else is read out.
         warned: what its library says about fork although the forked workers read right.
         confidence: how sure a finding about it can be at most.
         forkserver: what forkserver workers meet where it differs from spawn.
@@ -55,7 +55,8 @@ _SILENT = f"{_OFFSET}wrong data, silently"
 
 _H5 = frozenset(
     {
-        "[name]", "[]", "get()", "file", "parent", "keys()", "values()", "items()",
+        "[name]", "[]", "get()", "file", "parent", "keys()", "values()", "items()", "values()[each]", "items()[each]",
+        "[each][#1]",
         "create_dataset()", "create_group()", "require_dataset()", "require_group()",
     }
 )  # fmt: skip
@@ -307,7 +308,7 @@ HOLDERS = frozenset(
         "iter", "enumerate", "reversed", "zip", "map", "memoryview", "functools.partial", "contextlib.closing",
         "io.TextIOWrapper", "io.BufferedReader", "itertools.islice", "itertools.chain", "itertools.cycle",
         "zarr.open", "zarr.open_array", "zarr.open_group", "zarr.group", "zarr.Group", "zarr.Array", "tqdm.tqdm",
-        "types.SimpleNamespace", "argparse.Namespace", "contextlib.ExitStack().enter_context()",
+        "dict.fromkeys", "types.SimpleNamespace", "argparse.Namespace", "contextlib.ExitStack().enter_context()",
     }
 )  # fmt: skip
 """Callables whose result holds the handles among their arguments."""
@@ -384,12 +385,14 @@ def part(kind: Handle, steps: Sequence[str]) -> bool:
 
     Args:
         kind: the handle.
-        steps: methods ("get()"), attributes ("root") and items ("[images]", "[]", "[:]"), in order.
+        steps: methods ("get()"), attributes ("root") and items ("[images]", "[]", "[:]", "[#1]"), in order.
     """
     before = ""
     for step in steps:
-        is_name = step[:1] == "[" and step not in ("[]", "[:]", "[each]")
+        is_name = step[:1] == "[" and step[:2] != "[#" and step not in ("[]", "[:]", "[each]")
         known = "[name]" if is_name else step
+        if step[:2] == "[#" and f"{before}{step}" not in kind.parts:
+            known = "[:]"
         alone = known in kind.parts and (not before or known not in ("[]", "[:]"))
         wide = f"{before}.*" in kind.parts and step[:1] != "[" and not step.endswith(")")
         if not (alone or wide or f"{before}{known}" in kind.parts):
