@@ -31,7 +31,7 @@ from dlsafe_lint.project import Frame, Project, Site, Value, Where
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from dlsafe_lint.facts import Expr, ModuleFacts, Store
+    from dlsafe_lint.facts import Binding, Expr, ModuleFacts, Store
 
 CONSTRUCTORS = ("__new__", "__init__", "__post_init__")
 _MAX_CALLS = 6
@@ -72,6 +72,7 @@ class Carried(NamedTuple):
         visit: the run of the function that stores it.
         closed: whether the attribute was closed (``self.attr.close()``) on every path afterwards.
         always: whether every construction stores it, as far as blocks tell.
+        own: False where it is put into a collection that lies on the class, not on the object.
     """
 
     attr: str
@@ -80,6 +81,7 @@ class Carried(NamedTuple):
     visit: Visit
     closed: bool = False
     always: bool = True
+    own: bool = True
 
 
 class _Event(NamedTuple):
@@ -153,10 +155,9 @@ class _Run:
             visit = Visit(base.site, "self", None)
             for name, bindings in body.bindings.items():
                 binding = bindings[-1]
-                if binding.how == "assign" and facts.statements[binding.statement].kind == "annassign":
-                    value = _default(binding.value)
+                if binding.how == "assign" and _is_field(facts, binding):
                     self.visits[0] = visit
-                    self.event("store", name, value, visit, ((0, facts.path, binding.statement),))
+                    self.event("store", name, _default(binding.value), visit, ((0, facts.path, binding.statement),))
 
     def enter(self, constructor: Site, made: Value | None) -> None:
         function = self.project.scope(constructor)
@@ -246,12 +247,8 @@ class _Run:
                     for name, given in call.keywords:
                         if name is not None:
                             self.event("store", name, given, visit, trace)
-                    for arg in call.args:
-                        match arg:
-                            case Collection("dict", items, keys):
-                                for key, item in zip(keys, items, strict=True):
-                                    if isinstance(key, Literal):
-                                        self.event("store", str(key.value), item, visit, trace)
+                    for spelled, item in _literal_items(call.args):
+                        self.event("store", spelled, item, visit, trace)
                 elif method == "pop" and call.args and isinstance(call.args[0], Literal):
                     self.event("drop", str(call.args[0].value), Literal(None), visit, trace)
                 return
@@ -356,7 +353,9 @@ class _Run:
             facts = self.project.modules[event.visit.site.path]
             where = Where(facts, _scope_of(facts, event), event.statement, event.visit.frame)
             always = not any(self.branches(path, statement) for _, path, statement in event.trace)
-            yield Carried(event.attr, event.expr, where, event.visit, closed, always)
+            own = event.how == "store" or any(each.how == "store" for each in others)
+            own = own or not self.project.class_attribute(self.site, event.attr)
+            yield Carried(event.attr, event.expr, where, event.visit, closed, always, own)
 
     def branches(self, path: str, statement: int) -> bool:
         facts = self.project.modules[path]
@@ -484,9 +483,28 @@ def makes_fields(project: Project, site: Site) -> bool:
     """Whether a class is a data class (of ``dataclasses`` or ``attrs``) whose constructor stores its fields."""
     for decorator in project.scope(site).decorators:
         name = (dotted(decorator.func if isinstance(decorator, Call) else decorator) or "").rpartition(".")[2]
-        if name in ("dataclass", "define", "frozen", "mutable", "attrs"):
+        if name in ("dataclass", "define", "frozen", "mutable", "attrs", "s"):
             return True
     return False
+
+
+def fields(project: Project, site: Site) -> list[str]:
+    """Return the fields of a data class in the order in which its constructor takes them; none for other classes."""
+    found: dict[str, None] = {}
+    for base in reversed(project.ancestors(site)):
+        if base.site is not None and makes_fields(project, base.site):
+            facts = project.modules[base.site.path]
+            for name, bindings in facts.scopes[base.site.scope].bindings.items():
+                if _is_field(facts, bindings[-1]):
+                    found[name] = None
+    return list(found)
+
+
+def _is_field(facts: ModuleFacts, binding: Binding) -> bool:
+    if facts.statements[binding.statement].kind == "annassign":
+        return True
+    made = dotted(binding.value.func) if isinstance(binding.value, Call) else None
+    return made in ("attr.ib", "attr.attrib")
 
 
 def _default(value: Expr) -> Expr:
@@ -589,6 +607,15 @@ def _set_by_name(call: Call, receiver: str) -> tuple[Expr, Expr | None] | None:
         case Call(_, Name("delattr") | Attribute(Name("object"), "__delattr__"), (Name(base), key)):
             return (key, None) if base == receiver else None
     return None
+
+
+def _literal_items(dicts: Sequence[Expr]) -> Iterator[tuple[str, Expr]]:
+    """Yield the items of dicts that are written out."""
+    for each in dicts:
+        if isinstance(each, Collection):
+            for key, item in zip(each.keys, each.items, strict=False):
+                if isinstance(key, Literal):
+                    yield str(key.value), item
 
 
 def _named(key: Expr) -> str:

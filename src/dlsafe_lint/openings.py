@@ -15,6 +15,7 @@ from dlsafe_lint.datasets import (
     construction,
     drops,
     expressions,
+    fields,
     knows_processes,
 )
 from dlsafe_lint.facts import (
@@ -40,10 +41,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dlsafe_lint.apis.handles import Handle
-    from dlsafe_lint.facts import ModuleFacts
+    from dlsafe_lint.facts import ModuleFacts, Store
     from dlsafe_lint.finding import Confidence
 
 _MAX_DEPTH = 6
+_MAX_FUNCTIONS = 30
 _JOINS = frozenset({"Add", "Mult", "BitOr"})
 _ITERATED = handles.CONTAINERS | {"map", "zip", "enumerate", "reversed", "iter", "itertools.chain"}
 
@@ -110,6 +112,11 @@ def kept(project: Project) -> dict[str, list[Kept]]:
             for path, each in (*_constructed(project, site), *_shared(project, site)):
                 each = each._replace(via=(*each.via, *made_dataset))
                 found[path].setdefault((each.statement, each.call, each.name), each)
+        for site, path, each in _from_outside(project):
+            made_dataset = workers.is_dataset(project, site)
+            if made_dataset is not None:
+                each = each._replace(via=(*each.via, *made_dataset))
+                found[path].setdefault((each.statement, each.call, each.name), each)
     table = {path: _single(list(rows.values())) for path, rows in found.items()}
     project.answers["kept handles"] = table
     return table
@@ -128,10 +135,21 @@ def _single(rows: list[Kept]) -> list[Kept]:
 
 def _mentioned(project: Project) -> bool:
     """Whether the project calls anything by the name of an opener."""
-    names = {name.rpartition(".")[2].removesuffix("()") for name in (*handles.HANDLES, *project.handles)}
-    return any(name in project.calls_by_name or project.renamed.get(name) for name in names) or any(
-        name in ("map", "starmap") for name in project.calls_by_name
+    names = _words(project)
+    return (
+        any(name in project.calls_by_name or project.renamed.get(name) for name in names)
+        or any(name in ("map", "starmap", "partial") for name in project.calls_by_name)
+        or any(
+            (dotted(base) or "").rpartition(".")[2] in names
+            for each in project.classes()
+            for base in project.scope(each).bases
+        )
     )
+
+
+def _words(project: Project) -> set[str]:
+    """Return the last parts of the openers' names."""
+    return {name.rpartition(".")[2].removesuffix("()") for name in (*handles.HANDLES, *project.handles)}
 
 
 # --- what an expression holds ---
@@ -172,7 +190,10 @@ def _spread(project: Project, value: Value, depth: int) -> list[Opened]:
         if value.name == "map":
             return _mapped(project, call, where)
         found = [
-            each for arg in call.args for inner in project.values(arg, where) for each in _spread(project, inner, depth + 1)
+            each
+            for arg in call.args
+            for inner in project.values(arg, where)
+            for each in _spread(project, inner, depth + 1)
         ]
         if value.name.endswith(("dict", "Dict")):
             found += [each for name, arg in call.keywords if name for each in opened(project, arg, where, depth + 1)]
@@ -218,12 +239,12 @@ def _inherited(project: Project, site: Site, call: Call, where: Where) -> Handle
 
 def _taken(project: Project, value: Value, depth: int) -> list[Opened]:
     """Return the handle that a library call makes, or that something taken out of one still holds."""
-    root, steps = _steps(value)
-    root, steps = _unpartial(project, root, steps)
+    root, steps = _called_partial(project, value)
     if root.kind != "made" or root.expr is None or root.where is None:
         return []
     if steps and isinstance(value.expr, Call) and value.where is not None:
-        by_method = _kind(project, f"{root.name}().{steps[-1]}", value.expr, value.where)
+        maker = "pathlib.Path" if root.name in handles.PATHS else root.name
+        by_method = _kind(project, f"{maker}().{steps[-1]}", value.expr, value.where)
         if by_method is not None:
             return [Opened(by_method, value.expr, value.where, value.expr, via=value.via)]
     call, where = root.expr, root.where
@@ -237,8 +258,10 @@ def _taken(project: Project, value: Value, depth: int) -> list[Opened]:
             if verdict is None:
                 return []
             sure = verdict
-        if not handles.part(kind, steps):
+        left = handles.taken(kind, steps)
+        if left is None:
             return []
+        kind = left
         if not kind.fork:
             inside = [each for arg in call.args[:1] for each in opened(project, arg, where, depth + 1)]
             kind = kind._replace(fork=next((each.kind.fork for each in inside if each.kind.fork), ""))
@@ -283,15 +306,22 @@ def _steps(value: Value) -> tuple[Value, tuple[str, ...]]:
     return value, tuple(reversed(steps))
 
 
-def _unpartial(project: Project, root: Value, steps: tuple[str, ...]) -> tuple[Value, tuple[str, ...]]:
-    """Return what the call of a ``functools.partial`` of a library function makes, and the steps from there."""
+def _called_partial(project: Project, value: Value) -> tuple[Value, tuple[str, ...]]:
+    """Return what `_steps` does; the call of a ``functools.partial`` counts as a call of what it was made of."""
+    root, steps = _steps(value)
     if root.name != "functools.partial" or steps[:1] != ("functools.partial()",) or root.where is None:
         return root, steps
     call = root.expr
     if isinstance(call, Call) and call.args:
         for callee in project.values(call.args[0], root.where):
             if callee.kind == "external":
-                return root._replace(name=callee.name, expr=call._replace(args=call.args[1:])), steps[1:]
+                made = value
+                while len(_steps(made)[1]) > 1 and made.of is not None:
+                    made = made.of
+                if isinstance(made.expr, Call):
+                    keywords = (*made.expr.keywords, *call.keywords)
+                    made_call = made.expr._replace(args=(*call.args[1:], *made.expr.args), keywords=keywords)
+                    return root._replace(name=callee.name, expr=made_call, where=made.where), steps[1:]
     return root, steps
 
 
@@ -358,12 +388,17 @@ def _kept_by(project: Project, site: Site, made: Value | None, depth: int) -> li
     found: list[Opened] = []
     for each in construction(project, site, made).carried:
         for handle in opened(project, each.expr, each.where, depth + 2):
-            if each.closed or _is_closed(project, handle) or drops(project, site, each.attr):
+            if each.closed or _is_closed(project, handle):
                 continue
             line = each.where.facts.statements[each.where.statement].line
             hop = Place(each.where.facts.path, line, f"`{project.scope(site).name}` keeps it as `{each.attr}`")
-            kind = handle.kind._replace(fork="") if knows_processes(project, site) else handle.kind
-            found.append(handle._replace(kind=kind, via=(hop, *handle.via)))
+            kind = handle.kind
+            if drops(project, site, each.attr):
+                kind = kind._replace(pickle="", closed="")
+            if knows_processes(project, site):
+                kind = kind._replace(fork="")
+            if kind.pickle or kind.fork:
+                found.append(handle._replace(kind=kind, via=(hop, *handle.via)))
     return found
 
 
@@ -493,7 +528,10 @@ def _is_same(expr: Expr, handle: Opened) -> bool:
         return False
     facts = handle.where.facts
     scope = facts.resolve(expr.id, handle.where.scope)
-    return scope >= 0 and any(binding.value is handle.call for binding in facts.scopes[scope].bindings.get(expr.id, ()))
+    return scope >= 0 and any(
+        isinstance(binding.value, Call) and binding.value.number == handle.call.number
+        for binding in facts.scopes[scope].bindings.get(expr.id, ())
+    )
 
 
 # --- what Datasets keep ---
@@ -505,10 +543,13 @@ def _constructed(project: Project, site: Site) -> Iterator[tuple[str, Kept]]:
     for carried in built.carried:
         for handle in _of(project, carried):
             yield from _report(project, site, carried, handle, built.functions)
+    yield from _on_class(project, site, built.functions)
     for name in CONSTRUCTORS:
         constructor = project.method(site, name)
         if constructor is not None:
             yield from _passed(project, site, constructor)
+    if project.method(site, "__init__") is None:
+        yield from _passed_as_field(project, site)
 
 
 def _report(
@@ -524,16 +565,31 @@ def _report(
 def _judged(project: Project, site: Site, carried: Carried, handle: Opened) -> Kept | None:
     """Tell which workers a carried handle reaches, None if none that would mind."""
     closed = carried.closed or _is_closed(project, handle)
+    name = f"self.{carried.attr}"
+    sure = handle.sure and carried.always
+    if not carried.own:
+        return None if closed else _inherited_by_forks(project, site, handle, name, sure=sure)
     sent = not drops(project, site, carried.attr)
     forked = not closed and not knows_processes(project, site)
     if not _breaks(handle.kind, "closed" if closed else "open", sent, forked):
         return None
-    confidence: Confidence = "certain" if handle.sure and carried.always and not _idle(project, site) else "likely"
+    confidence: Confidence = "certain" if sure and not _idle(project, site) else "likely"
     if handle.kind.confidence == "possible":
         confidence = "possible"
-    name = f"self.{carried.attr}"
     fate: Fate = "closed" if closed else "open"
     return Kept(0, None, None, name, handle.kind, fate, sent, forked, confidence, handle.via)
+
+
+def _inherited_by_forks(project: Project, site: Site, handle: Opened, name: str, *, sure: bool) -> Kept | None:
+    """Return the finding for a handle that lies on a class or module: it is never sent, and forked workers share it."""
+    kind, confidence = handle.kind, handle.kind.confidence
+    if not kind.fork and kind.warned:
+        kind, confidence = kind._replace(fork=kind.warned), "possible"
+    if not kind.fork or knows_processes(project, site):
+        return None
+    if confidence == "certain" and (not sure or _idle(project, site)):
+        confidence = "likely"
+    return Kept(0, None, None, name, kind, "shared", False, True, confidence, handle.via)
 
 
 def _breaks(kind: Handle, fate: Fate, sent: bool, forked: bool) -> bool:
@@ -629,6 +685,28 @@ def _passed(project: Project, site: Site, constructor: Site) -> Iterator[tuple[s
                     )
 
 
+def _passed_as_field(project: Project, site: Site) -> Iterator[tuple[str, Kept]]:
+    """Yield the handles that callers pass for a field of a Dataset that is a data class."""
+    names = fields(project, site)
+    spelled = project.scope(site).name
+    for spelling in (spelled, *sorted(project.renamed.get(spelled, ()))) if names else ():
+        for facts, call in project.calls_by_name.get(spelling, ()):
+            where = Where(facts, call.scope, call.statement)
+            passed = [
+                *zip(names, call.args, strict=False),
+                *((name, value) for name, value in call.keywords if name in names),
+            ]
+            for name, arg in passed:
+                if not _brings(project, arg, where) or all(each.site != site for each in project.called(facts, call)):
+                    continue
+                carried = Carried(name or "", arg, where, Visit(site, "", None))
+                for handle in opened(project, arg, where) if _reaches_workers(project, facts, call) else ():
+                    judged = _judged(project, site, carried, handle)
+                    if judged is not None:
+                        opener = _opener_in(handle, facts, call.statement)
+                        yield facts.path, judged._replace(statement=call.statement, call=call.number, opener=opener)
+
+
 def _of(project: Project, carried: Carried) -> list[Opened]:
     return opened(project, carried.expr, carried.where)
 
@@ -698,8 +776,12 @@ def _shared(project: Project, site: Site) -> Iterator[tuple[str, Kept]]:
         body = facts.scopes[base.site.scope]
         names |= {(facts.path, body.index, name) for name in body.bindings}
         names |= _globals_read(project, facts).get(body.index, set())
+        names |= project.answer("through functions", lambda: _through_functions(project)).get(base.site, set())
     for path, scope, name in sorted(names):
-        yield from _module_handle(project, project.modules[path], scope, name, site)
+        for at, handle, made in _module_handle(project, project.modules[path], scope, name, site):
+            carried = construction(project, site).carried if handle.where.scope == 0 else ()
+            if not any(_same(each, handle) for one in carried if one.own for each in _of(project, one)):
+                yield at, made
 
 
 def _globals_read(project: Project, facts: ModuleFacts) -> dict[int, set[tuple[str, int, str]]]:
@@ -742,9 +824,13 @@ def _globals_read(project: Project, facts: ModuleFacts) -> dict[int, set[tuple[s
     return table
 
 
+def _same(one: Opened, other: Opened) -> bool:
+    return one.where.facts is other.where.facts and one.call.number == other.call.number
+
+
 def _module_handle(
     project: Project, facts: ModuleFacts, scope: int, name: str, site: Site
-) -> Iterator[tuple[str, Kept]]:
+) -> Iterator[tuple[str, Opened, Kept]]:
     """Yield the handle to which a module or class body binds a name for good."""
     bindings = [
         each
@@ -755,24 +841,145 @@ def _module_handle(
     for binding in bindings:
         if binding.how != "assign" or id(binding) not in lasting:
             continue
-        where = Where(facts, scope, binding.statement)
-        for handle in opened(project, binding.value, where):
-            if _is_closed(project, handle) or knows_processes(project, site):
-                continue
-            kind, confidence = handle.kind, handle.kind.confidence
-            if not kind.fork and kind.warned:
-                kind, confidence = kind._replace(fork=kind.warned), "possible"
-            if not kind.fork:
-                continue
-            if confidence == "certain" and (not handle.sure or _idle(project, site)):
-                confidence = "likely"
-            opener = _opener_in(handle, facts, binding.statement)
+        for handle in opened(project, binding.value, Where(facts, scope, binding.statement)):
             scope_name = facts.scopes[scope].name
-            hop = Place(site.path, project.scope(site).line, f"`{project.scope(site).name}` uses it")
-            yield (
-                facts.path,
-                Kept(
-                    binding.statement, None, opener, f"{scope_name}.{name}" if scope_name else name, kind, "shared",
-                    False, True, confidence, (*handle.via, hop),
-                ),
-            )  # fmt: skip
+            shown = f"{scope_name}.{name}" if scope_name else name
+            made = (
+                None
+                if _is_closed(project, handle)
+                else _inherited_by_forks(project, site, handle, shown, sure=handle.sure)
+            )
+            if made is not None:
+                yield facts.path, handle, _placed(project, made, site, facts, binding.statement, handle)
+
+
+def _placed(project: Project, made: Kept, site: Site, facts: ModuleFacts, statement: int, handle: Opened) -> Kept:
+    """Put a finding about a shared handle on the statement that keeps it."""
+    hop = Place(site.path, project.scope(site).line, f"`{project.scope(site).name}` uses it")
+    return made._replace(statement=statement, opener=_opener_in(handle, facts, statement), via=(*made.via, hop))
+
+
+def _on_class(project: Project, site: Site, functions: frozenset[Site]) -> Iterator[tuple[str, Kept]]:
+    """Yield the handles that the construction of a Dataset stores on its class or in a variable of a module."""
+    family = {base.site for base in project.ancestors(site)}
+    for function in sorted(functions):
+        facts = project.modules[function.path]
+        receiver = facts.scopes[function.scope].params[:1]
+        for store in facts.stores:
+            if facts.function_of(store.scope) != function.scope or store.attr is None or store.value is None:
+                continue
+            if _is_class(project, facts, store, receiver[0].name if receiver else "", family):
+                shown = f"{project.scope(site).name}.{store.attr}"
+                yield from _stored(project, site, facts, store.value, store.scope, store.statement, shown)
+        for name, how in facts.scopes[function.scope].declared.items():
+            for binding in facts.scopes[0].bindings.get(name, ()) if how == "global" else ():
+                scope = facts.statements[binding.statement].scope
+                if binding.how == "assign" and scope == function.scope:
+                    yield from _stored(project, site, facts, binding.value, scope, binding.statement, name)
+
+
+def _is_class(project: Project, facts: ModuleFacts, store: Store, receiver: str, family: set[Site | None]) -> bool:
+    """Whether an attribute is stored on the class: ``Reader.file = …``, ``type(self).file = …``."""
+    match store.base:
+        case Attribute(Name(base), "__class__") | Call(_, Name("type"), (Name(base),)):
+            return base == receiver
+        case Name(base) if base != receiver:
+            values = project.values(store.base, Where(facts, store.scope, store.statement))
+            return any(value.kind == "class" and value.site in family for value in values)
+    return False
+
+
+def _stored(
+    project: Project, site: Site, facts: ModuleFacts, value: Expr, scope: int, statement: int, shown: str
+) -> Iterator[tuple[str, Kept]]:
+    for handle in opened(project, value, Where(facts, scope, statement)):
+        made = _inherited_by_forks(project, site, handle, shown, sure=False)
+        if made is not None and not _is_closed(project, handle):
+            yield facts.path, _placed(project, made, site, facts, statement, handle)
+
+
+def _through_functions(project: Project) -> dict[Site, set[tuple[str, int, str]]]:
+    """Return the module handles that classes use by calling functions which read them: path, scope, name."""
+    words = _words(project)
+    table: dict[Site, set[tuple[str, int, str]]] = defaultdict(set)
+    for facts in project.modules.values():
+        names = {
+            name
+            for name, bindings in facts.scopes[0].bindings.items()
+            for binding in bindings
+            if binding.how == "assign"
+            and facts.statements[binding.statement].scope == 0
+            and isinstance(binding.value, Call)
+            and (dotted(binding.value.func) or "").rpartition(".")[2] in words
+        }
+        for function, name in _readers(facts, names) if names else ():
+            asks = any(
+                caller is facts and facts.function_of(call.scope) == function
+                for caller, call in project.calls_by_name.get("getpid", ())
+            )
+            todo, seen = [Site(facts.path, function)], {Site(facts.path, function)}
+            for at in todo if not asks else ():
+                for caller, call in project.callers(at):
+                    scope = caller.scopes[caller.function_of(call.scope)]
+                    user = Site(caller.path, scope.index)
+                    if scope.index and caller.scopes[scope.parent].kind == "class":
+                        table[Site(caller.path, scope.parent)].add((facts.path, 0, name))
+                    elif scope.index and user not in seen and len(seen) < _MAX_FUNCTIONS:
+                        seen.add(user)
+                        todo.append(user)
+    return table
+
+
+def _readers(facts: ModuleFacts, names: set[str]) -> set[tuple[int, str]]:
+    """Return which plain functions of a module read which of its variables."""
+    found: set[tuple[int, str]] = set()
+    for expr, scope, _ in expressions(facts):
+        function = facts.function_of(scope)
+        if function > 0 and facts.scopes[facts.scopes[function].parent].kind == "module":
+            for inner in walk(expr):
+                if isinstance(inner, Name) and inner.id in names and facts.resolve(inner.id, scope) == 0:
+                    found.add((function, inner.id))
+    return found
+
+
+def _from_outside(project: Project) -> Iterator[tuple[Site, str, Kept]]:
+    """Yield the handles that are stored on a Dataset after it was made: ``dataset.file = open(path)``."""
+    words = _words(project)
+    for facts in project.modules.values():
+        for store in facts.stores:
+            if store.attr is None or store.value is None or not isinstance(store.base, Name):
+                continue
+            if not any(
+                isinstance(each, Call) and (dotted(each.func) or "").rpartition(".")[2] in words
+                for each in walk(store.value)
+            ):
+                continue
+            where = Where(facts, store.scope, store.statement)
+            for value in project.values(store.base, where):
+                if (
+                    value.kind != "instance"
+                    or value.site is None
+                    or not isinstance(value.expr, Call)
+                    or value.where is None
+                ):
+                    continue  # the receiver of a method has no call
+                if _is_reset(facts, store) or not _reaches_workers(project, value.where.facts, value.expr):
+                    continue
+                carried = Carried(store.attr, store.value, where, Visit(value.site, "", None), always=False)
+                for handle in opened(project, store.value, where):
+                    made = _judged(project, value.site, carried, handle)
+                    if made is not None:
+                        opener = _opener_in(handle, facts, store.statement)
+                        name = f"{store.base.id}.{store.attr}"
+                        yield value.site, facts.path, made._replace(statement=store.statement, opener=opener, name=name)
+
+
+def _is_reset(facts: ModuleFacts, store: Store) -> bool:
+    """Whether something else is stored there later in the function."""
+    return any(
+        each.attr == store.attr
+        and each.base == store.base
+        and each.scope == store.scope
+        and each.statement > store.statement
+        for each in facts.stores
+    )

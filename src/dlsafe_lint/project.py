@@ -12,6 +12,7 @@ from posixpath import commonprefix
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from dlsafe_lint import apis
+from dlsafe_lint.apis.handles import PATHS
 from dlsafe_lint.facts import (
     NOTHING,
     Attribute,
@@ -383,7 +384,7 @@ class Project:
         return frame is not None and frame.path == facts.path and frame.scope == facts.function_of(scope)
 
     def _added(self, base: str, where: Where) -> list[Value]:
-        """Return what is put into the collection named ``base`` (``x.append(e)``, ``x[k] = e``) in the same function."""
+        """Return what is put into the collection named ``base`` (``x.append(e)``, ``x[k] = e``) in the function."""
         table = self.answer(("added", where.facts.path), lambda: _additions(where.facts))
         added = table.get((base, where.facts.function_of(where.scope)), ())
         return [Value("collection", expr=each, where=where) for each in added]
@@ -610,7 +611,8 @@ class Project:
             if base.site is None:
                 continue
             facts = self.modules[base.site.path]
-            if attr in facts.scopes[base.site.scope].bindings:
+            bindings = facts.scopes[base.site.scope].bindings.get(attr, ())
+            if any(binding.how != "annotation" for binding in bindings):
                 return self._bound(Where(facts, base.site.scope, len(facts.statements)), attr, base.site.scope, depth)
         return []
 
@@ -1190,7 +1192,7 @@ def _is_path(value: Value) -> bool:
     """Whether a value is a path as long as nothing but a path's methods and attributes that are paths lead to it."""
     while value.kind == "part" and value.of is not None:
         value = value.of
-    return value.kind == "made" and value.name in ("pathlib.Path", "pathlib.Path.home", "pathlib.Path.cwd")
+    return value.kind == "made" and value.name in PATHS
 
 
 def _is_none(value: Value) -> bool:
@@ -1263,8 +1265,12 @@ _ADDERS = frozenset({"append", "appendleft", "extend", "extendleft", "insert", "
 _CONTAINERS = frozenset(
     {"list", "dict", "set", "collections.defaultdict", "collections.OrderedDict", "collections.deque"}
 )
-_PASSES_ON = frozenset({"list", "tuple", "set", "sorted", "reversed", "iter", "tqdm.tqdm", "tqdm.auto.tqdm", "collections.deque"})
-_OF_ITEMS = frozenset({"list", "List", "tuple", "Tuple", "set", "Set", "Sequence", "Iterable", "Iterator", "Collection"})
+_PASSES_ON = frozenset(
+    {"list", "tuple", "set", "sorted", "reversed", "iter", "tqdm.tqdm", "tqdm.auto.tqdm", "collections.deque"}
+)
+_OF_ITEMS = frozenset(
+    {"list", "List", "tuple", "Tuple", "set", "Set", "Sequence", "Iterable", "Iterator", "Collection"}
+)
 
 
 def build(

@@ -28,11 +28,13 @@ class Handle(NamedTuple):
         closed: the error when it is sent after it was closed; `SAME`: as if it were open; "": it can be sent then.
         parts: what still holds the handle when taken out of it: methods ("cursor()"), attributes ("variables"), items
             by a name ("[name]"), by something unknown ("[]") or by number or slice ("[:]"). "pages[:]" holds only after
-            "pages", "values()[each]" is what iterating over them yields, "[each][#1]" the second of such a pair, "root.*"
-            any attribute after "root"; "[]" and "[:]" alone hold only as the first step. Everything else is read out.
+            "pages", "values()[each]" is what iterating over them yields, "[each][#1]" the second of such a pair,
+            "root.*" any attribute after "root"; "[]" and "[:]" alone hold only as the first step. Everything else is
+            read out.
         warned: what its library says about fork although the forked workers read right.
         confidence: how sure a finding about it can be at most.
         forkserver: what forkserver workers meet where it differs from spawn.
+        apart: the error when what is taken out of it is sent, by the last step, where it is another one.
     """
 
     what: str
@@ -43,6 +45,7 @@ class Handle(NamedTuple):
     warned: str = ""
     confidence: Confidence = "certain"
     forkserver: str = SAME
+    apart: tuple[tuple[str, str], ...] = ()
 
 
 _READER = "TypeError: cannot pickle '_io.BufferedReader' object"
@@ -67,6 +70,9 @@ _NETCDF = frozenset(
 _FILE = Handle("open file", _TEXT, _SILENT, parts=frozenset({"buffer", "detach()"}))
 _BINARY_FILE = _FILE._replace(pickle=_READER)
 _WRITTEN = "TypeError: cannot pickle '_io.BufferedWriter' object"
+_CURSOR = "TypeError: cannot pickle 'sqlite3.Cursor' object"
+_BOTH_WAYS = "TypeError: cannot pickle '_io.BufferedRandom' object"
+_NOT_STEPPED = "TypeError: self.dims,self.dims_chunk,self.maxdims cannot be converted to a Python object for pickling"
 _H5PY = Handle(
     "open `h5py` file",
     "TypeError: h5py objects cannot be pickled",
@@ -79,16 +85,46 @@ _LMDB = Handle(
     "with `lock=True`, the default, the workers use up the reader slots: lmdb.ReadersFullError",
     parts=frozenset({"begin()", "cursor()", "open_db()"}),
     warned="LMDB forbids the use of an environment in a forked process",
+    apart=(
+        ("begin()", "TypeError: cannot pickle 'Transaction' object"),
+        ("cursor()", "TypeError: cannot pickle 'Cursor' object"),
+        ("open_db()", "TypeError: cannot pickle '_Database' object"),
+    ),
 )
 _SLIDE = Handle(
     "open `openslide` slide",
     _POINTERS,
     parts=frozenset({"properties", "associated_images"}),
 )
+_SLIDEIO = Handle(
+    "open `slideio` slide",
+    "TypeError: cannot pickle 'slideio.core.libs.slideiopybind.Slide' object",
+    parts=frozenset({"get_scene()", "get_scene_by_name()"}),
+    apart=tuple(
+        (step, "TypeError: cannot pickle 'slideio.core.libs.slideiopybind.Scene' object")
+        for step in ("get_scene()", "get_scene_by_name()")
+    ),
+)
+_SAFETENSORS = Handle(
+    "open `safetensors` file",
+    "TypeError: cannot pickle 'builtins.safe_open' object",
+    parts=frozenset({"get_slice()"}),
+    apart=(("get_slice()", "TypeError: cannot pickle 'builtins.PySafeSlice' object"),),
+)
+_DBM = Handle(
+    "open `dbm` database",
+    "TypeError: cannot pickle '_dbm.dbm' object (`dbm.dumb`, the last resort, can be sent)",
+    closed="",
+    confidence="possible",
+)
 _SQLITE = Handle(
     "open `sqlite3` connection",
     "TypeError: cannot pickle 'sqlite3.Connection' object",
     parts=frozenset({"cursor()", "execute()", "executemany()"}),
+    apart=tuple(
+        (step, "TypeError: cannot pickle 'sqlite3.Cursor' object")
+        for step in ("cursor()", "execute()", "executemany()")
+    ),
     warned="SQLite forbids the use of a connection in a forked process",
 )
 _NPZ = Handle(
@@ -110,6 +146,7 @@ _TAR = Handle(
     _READER,
     f"{_OFFSET}exceptions, and now and then wrong data silently",
     parts=frozenset({"extractfile()", "fileobj"}),
+    apart=(("extractfile()", "TypeError: cannot pickle 'ExFileObject' object"),),
 )
 _GZIP = Handle("open `gzip` file", _READER, f"{_OFFSET}zlib.error")
 _BZ2 = Handle("open `bz2` file", _READER, f"{_OFFSET}EOFError", closed="")
@@ -124,6 +161,7 @@ _TIFF = Handle(
 _TIFF_STORE = Handle("open `tifffile` zarr store", "TypeError: cannot pickle '_thread.RLock' object", parts=frozenset())
 _IMAGEIO = Handle("open `imageio` reader", _READER, f"{_OFFSET}exceptions, and now and then wrong data silently")
 _CURSOR_OF_ROWS = Handle("`csv` reader on an open file", "TypeError: cannot pickle '_csv.reader' object", _SILENT)
+_WRITER_OF_ROWS = Handle("`csv` writer on an open file", "TypeError: cannot pickle '_csv.writer' object")
 _TEMPORARY = Handle("open temporary file", "TypeError: cannot pickle '_io.BufferedRandom' object", _SILENT)
 _OPEN_FSSPEC = Handle("open `fsspec` file", "", _SILENT)
 _ZIP_STORE = Handle("open `zarr` zip store", "", f"{_OFFSET}zipfile.BadZipFile")
@@ -142,11 +180,13 @@ _TABLES = Handle(
     _WEAK,
     closed="",
     parts=frozenset({"root", "get_node()", "root.*", "create_array()", "create_table()", "create_earray()"}),
+    apart=tuple((step, _NOT_STEPPED) for step in ("get_node()", "root.*", "create_array()", "create_earray()")),
 )
 _NETCDF4 = Handle(
     "open `netCDF4` dataset",
     "NotImplementedError: Dataset is not picklable",
-    parts=_NETCDF,
+    parts=_NETCDF | {"dimensions"},
+    apart=tuple((step, "NotImplementedError: Variable is not picklable") for step in ("variables", "[name]", "[]")),
     warned="netCDF 3 files: the workers move each other's file offset: exceptions and wrong data",
 )
 _ARROW = Handle("open `pyarrow` file", _CINIT)
@@ -176,6 +216,20 @@ HANDLES: dict[str, Handle] = {
         forkserver="the number means another file in the worker: wrong data, silently",
     ),
     "os.scandir": Handle("open `os.scandir` iterator", "TypeError: cannot pickle 'posix.ScandirIterator' object"),
+    "os.popen": Handle("open pipe", _TEXT),
+    "urllib.request.urlopen": Handle("open connection", _READER),
+    "smart_open.open": _FILE,
+    "smart_open.smart_open": _FILE,
+    "importlib.resources.open_text": _FILE,
+    "importlib.resources.open_binary": _BINARY_FILE,
+    "pickle.Unpickler": Handle(
+        "`pickle.Unpickler` on an open file",
+        "TypeError: cannot pickle '_pickle.Unpickler' object",
+        f"{_OFFSET}_pickle.UnpicklingError",
+    ),
+    "pickle.Pickler": Handle("`pickle.Pickler` on an open file", "TypeError: cannot pickle '_pickle.Pickler' object"),
+    "csv.writer": _WRITER_OF_ROWS,
+    "csv.DictWriter": _WRITER_OF_ROWS,
     "csv.reader": _CURSOR_OF_ROWS,
     "csv.DictReader": _CURSOR_OF_ROWS,
     "gzip.open": _GZIP,
@@ -186,6 +240,9 @@ HANDLES: dict[str, Handle] = {
     "lzma.LZMAFile": _LZMA,
     "zipfile.ZipFile": _ZIP,
     "zipfile.PyZipFile": _ZIP,
+    "zipfile.Path": _ZIP._replace(what="`zipfile.Path` into an open archive", parts=frozenset({"open()", "root"})),
+    "shelve.open": _DBM._replace(what="open `shelve` database"),
+    "dbm.open": _DBM,
     "tarfile.open": _TAR,
     "tarfile.TarFile": _TAR,
     "tarfile.TarFile.open": _TAR,
@@ -201,6 +258,9 @@ HANDLES: dict[str, Handle] = {
         "open `h5netcdf` file",
         "TypeError: cannot pickle 'module' object",
         parts=_NETCDF,
+        apart=tuple(
+            (step, "TypeError: cannot pickle 'weakref.ReferenceType' object") for step in ("variables", "[name]", "[]")
+        ),
     ),
     "lmdb.open": _LMDB,
     "lmdb.Environment": _LMDB,
@@ -225,16 +285,8 @@ HANDLES: dict[str, Handle] = {
     "openslide.ImageSlide": _SLIDE,
     "openslide.open_slide": _SLIDE,
     "openslide.deepzoom.DeepZoomGenerator": _SLIDE._replace(what="`openslide` deep zoom generator on an open slide"),
-    "slideio.open_slide": Handle(
-        "open `slideio` slide",
-        "TypeError: cannot pickle 'slideio.core.libs.slideiopybind.Slide' object",
-        parts=frozenset({"get_scene()", "get_scene_by_name()"}),
-    ),
-    "slideio.Slide": Handle(
-        "open `slideio` slide",
-        "TypeError: cannot pickle 'slideio.core.libs.slideiopybind.Slide' object",
-        parts=frozenset({"get_scene()", "get_scene_by_name()"}),
-    ),
+    "slideio.open_slide": _SLIDEIO,
+    "slideio.Slide": _SLIDEIO,
     "tifffile.TiffFile": _TIFF,
     "tifffile.tifffile.TiffFile": _TIFF,
     "PIL.Image.open": _PIL,
@@ -273,6 +325,9 @@ HANDLES: dict[str, Handle] = {
     "pandas.HDFStore": Handle("open `pandas.HDFStore`", _WEAK, parts=frozenset({"get_storer()", "get_node()", "root"})),
     "pandas.read_csv": Handle("`pandas` reader on an open file", _READER),
     "pandas.read_table": Handle("`pandas` reader on an open file", _READER),
+    "pandas.read_fwf": Handle("`pandas` reader on an open file", _TEXT),
+    "pandas.read_json": Handle("`pandas` reader on an open file", _TEXT),
+    "pandas.read_hdf": Handle("`pandas` reader on an open file", _WEAK),
     "tables.open_file": _TABLES,
     "tables.openFile": _TABLES,
     "tables.File": _TABLES,
@@ -283,19 +338,17 @@ HANDLES: dict[str, Handle] = {
     "pysam.Fastafile": Handle("open `pysam` file", _CINIT, f"{_OFFSET}BlockingIOError, and wrong data silently"),
     "pysam.AlignmentFile": Handle("open `pysam` file", _CINIT, f"{_OFFSET}OSError: truncated file"),
     "pysam.Samfile": Handle("open `pysam` file", _CINIT, f"{_OFFSET}OSError: truncated file"),
-    "safetensors.safe_open": Handle(
-        "open `safetensors` file",
-        "TypeError: cannot pickle 'builtins.safe_open' object",
-        parts=frozenset({"get_slice()"}),
-    ),
-    "safetensors.torch.safe_open": Handle(
-        "open `safetensors` file",
-        "TypeError: cannot pickle 'builtins.safe_open' object",
-        parts=frozenset({"get_slice()"}),
-    ),
+    "safetensors.safe_open": _SAFETENSORS,
+    "safetensors.torch.safe_open": _SAFETENSORS,
     "torch.from_file": Handle("tensor mapped to a file", "OSError: Bad file descriptor", closed=""),
     "fsspec.open().open()": _OPEN_FSSPEC,
     "fsspec.filesystem().open()": _OPEN_FSSPEC,
+    "fsspec.implementations.local.LocalFileSystem().open()": _OPEN_FSSPEC,
+    "rasterio.MemoryFile().open()": _RASTER._replace(fork=""),
+    "rasterio.io.MemoryFile().open()": _RASTER._replace(fork=""),
+    "nibabel.load": Handle(
+        "`nibabel` image that keeps its file open", "", "once the parent has read from it: wrong data, silently"
+    ),
     "pyvips.Image.new_from_file": _VIPS,
     "pyvips.Region": _VIPS,
     "pyvips.Region.new": _VIPS,
@@ -316,7 +369,10 @@ HOLDERS = frozenset(
 CONTAINERS = frozenset({"list", "tuple", "set", "dict", "sorted", "collections.OrderedDict", "collections.deque"})
 """Callables whose result holds what a collection among their arguments holds; a handle itself is read out."""
 
-TELLING = ("mode", "buffering", "lock", "chunksize", "iterator", "aszarr")
+PATHS = frozenset({"pathlib.Path", "pathlib.Path.home", "pathlib.Path.cwd", "importlib.resources.files"})
+"""Callables that make a path; what its methods and attributes give is taken for a path again."""
+
+TELLING = ("mode", "buffering", "encoding", "lock", "chunksize", "iterator", "aszarr", "keep_file_open", "mmap")
 """Arguments that tell what kind of handle a call opens."""
 
 CLOSERS = frozenset({"close", "release"})
@@ -339,19 +395,30 @@ def handle(name: str, arguments: Mapping[str | int, object]) -> Handle | None:
     if kind is None:
         return None
     match name:
-        case "open" | "codecs.open" | "os.fdopen":
+        case "open" | "os.fdopen" | "smart_open.open" | "smart_open.smart_open":
             return _file(kind, arguments.get("mode", arguments.get(1)), arguments.get("buffering", arguments.get(2)))
+        case "codecs.open":
+            kind = _file(kind, arguments.get("mode", arguments.get(1)), ...)
+            decodes = arguments.get("encoding", arguments.get(2)) is not None
+            return kind._replace(pickle="TypeError: can't serialize StreamReaderWriter") if decodes else kind
         case "pathlib.Path().open()":
             return _file(kind, arguments.get("mode", arguments.get(0)), arguments.get("buffering", arguments.get(1)))
         case "lmdb.open" | "lmdb.Environment":
             locked = arguments.get("lock", ... if "**" in arguments else True)
             return kind if locked is True else kind._replace(fork="")
-        case "pandas.read_csv" | "pandas.read_table":
+        case _ if name.startswith("pandas.read_"):
             chunks, iterator = arguments.get("chunksize"), arguments.get("iterator")
             return kind if (chunks and chunks is not ...) or iterator is True else None
         case "tifffile.imread":
             return kind if arguments.get("aszarr") is True else None
-        case "io.FileIO" | "gzip.open" | "bz2.open" | "lzma.open" | "zipfile.ZipFile" | "tarfile.open" | "wave.open":
+        case "nibabel.load":
+            return kind if arguments.get("keep_file_open") is True and arguments.get("mmap") is False else None
+        case "gzip.open" | "bz2.open" | "lzma.open":
+            mode = arguments.get("mode", arguments.get(1))
+            if isinstance(mode, str) and "t" in mode:
+                return kind._replace(pickle=_TEXT, closed=SAME, fork="" if _writes(mode) else kind.fork)
+            return kind._replace(pickle=_WRITTEN, fork="") if _writes(mode) else kind
+        case "io.FileIO" | "zipfile.ZipFile" | "tarfile.open" | "wave.open":
             return kind._replace(fork="") if _writes(arguments.get("mode", arguments.get(1))) else kind
     return kind
 
@@ -365,7 +432,7 @@ def _file(kind: Handle, mode: object, buffering: object) -> Handle:
     if not isinstance(mode, str):
         return kind
     if "b" in mode:
-        kind = kind._replace(pickle=_WRITTEN if _writes(mode) else _READER)
+        kind = kind._replace(pickle=_BOTH_WAYS if "+" in mode else _WRITTEN if _writes(mode) else _READER)
         if buffering == 0 and buffering is not False:
             kind = kind._replace(pickle="TypeError: cannot pickle '_io.FileIO' object")
     return kind._replace(fork="") if _writes(mode) else kind
@@ -380,6 +447,22 @@ def added(name: str) -> Handle:
     return Handle(f"open `{name}` handle", "it can't be pickled")
 
 
+def taken(kind: Handle, steps: Sequence[str]) -> Handle | None:
+    """Return what kind of handle is taken out of a handle by these steps, None if it holds none; see `part`."""
+    if not part(kind, steps):
+        return None
+    step = ("[name]" if _is_name(steps[-1]) else steps[-1]) if steps else ""
+    for last, error in kind.apart:
+        if last == step or (last.endswith(".*") and last[:-2] in steps[:-1]):
+            # what was seen of the whole handle under fork need not hold for its part: a transaction uses no new slot
+            return kind._replace(pickle=error, fork="" if kind.warned else kind.fork)
+    return kind
+
+
+def _is_name(step: str) -> bool:
+    return step[:1] == "[" and step[:2] != "[#" and step not in ("[]", "[:]", "[each]")
+
+
 def part(kind: Handle, steps: Sequence[str]) -> bool:
     """Whether what is taken out of a handle by these steps still holds it.
 
@@ -389,8 +472,7 @@ def part(kind: Handle, steps: Sequence[str]) -> bool:
     """
     before = ""
     for step in steps:
-        is_name = step[:1] == "[" and step[:2] != "[#" and step not in ("[]", "[:]", "[each]")
-        known = "[name]" if is_name else step
+        known = "[name]" if _is_name(step) else step
         if step[:2] == "[#" and f"{before}{step}" not in kind.parts:
             known = "[:]"
         alone = known in kind.parts and (not before or known not in ("[]", "[:]"))
