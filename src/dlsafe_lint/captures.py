@@ -57,13 +57,11 @@ class Captures(NamedTuple):
         values: variables and parameters, with the scope that binds each (0: the module, under its main guard).
         definitions: functions and classes, with the scope of each.
         imports: what functions around it import, by the number of the import.
-        early: the names that are looked up where the piece is defined, not where it runs (defaults, decorators, bases).
     """
 
     values: dict[str, int]
     definitions: dict[str, int]
     imports: dict[str, int]
-    early: frozenset[str]
 
 
 def inside(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
@@ -131,15 +129,18 @@ def names_in(file: File, piece: cst.CSTNode) -> list[cst.Name]:
 
 
 def captures(file: File, piece: Piece) -> Captures:
-    """Return what a piece of code takes from the functions and classes around it, or finds only in the main module."""
+    """Return what a piece of code takes from the functions and classes around it, or finds only in the main module.
+
+    What the defaults of a lambda take is not among it: that is a value of the moment already.
+    """
     facts = file.facts
     own = own_scope(file, piece)
-    found = Captures({}, {}, {}, frozenset(name.value for name in names_in(file, piece) if is_early(file, piece, name)))
+    found = Captures({}, {}, {})
     for name in reversed(names_in(file, piece)):
         scope = binder(file, name)
-        if scope < 0 or _is_within(facts, scope, own):
+        if scope < 0 or _is_within(facts, scope, own) or (scope == 0 and not is_guarded(facts, name.value)):
             continue
-        if scope == 0 and not is_guarded(facts, name.value):
+        if isinstance(piece, cst.Lambda) and is_early(file, piece, name):
             continue
         bindings = [each for each in facts.scopes[scope].bindings[name.value] if each.how != "annotation"]
         if all(each.how == "import" for each in bindings):
@@ -235,24 +236,24 @@ def why_not_sent(file: File, name: str, scope: int, piece: Piece, at: int) -> st
 def _why_not_stable(facts: ModuleFacts, name: str, scope: int, at: int) -> str:
     """Return how a name may stand for something else later than in the statement ``at``."""
     owner = facts.scopes[scope]
-    later = f"`{name}` is bound again after that: hand over the value that is meant by `functools.partial`"
+    later = f"`{name}` is bound again after that: hand over the value that is meant"
     if owner.kind == "comprehension":
-        return f"`{name}` changes with each round of the loop: bind the value that is meant by `functools.partial`"
+        return f"`{name}` is the variable of a loop: hand over the value that is meant"
     loops = {block for block in _chain(facts, facts.statements[at].block) if facts.blocks[block].kind == "loop"}
     for binding in owner.bindings[name]:
         if binding.how == "annotation":
             continue
         if binding.how in ("for", "except", "del", "match", "with"):
             words = {"for": "is the variable of a loop", "with": "only lives as long as its `with` block"}
-            return f"`{name}` {words.get(binding.how, 'does not keep its value')}: hand over what is meant by hand"
+            return f"`{name}` {words.get(binding.how, 'does not keep its value')}: hand over the value that is meant"
         if binding.how != "param" and binding.statement >= at:
             return later
         if loops & set(_chain(facts, binding.block)):
-            return f"`{name}` changes with each round of the loop: bind the value that is meant by `functools.partial`"
+            return f"`{name}` changes with each round of the loop: hand over the value that is meant"
         if scope == 0 and facts.statements[binding.statement].scope != 0:
             return later
     if any(each.declared.get(name) == "nonlocal" for each in facts.scopes):
-        return f"a function inside rebinds `{name}`: make it an attribute of a class with `__call__`"
+        return f"a function rebinds `{name}`: make it an attribute of a class with `__call__`"
     return ""
 
 

@@ -72,8 +72,12 @@ def from_lambda(
     else:
         body = _shifted(module, body, 0)
     result = cst.SimpleStatementLine([cst.Return(body)], leading_lines=_comments_before(found))
+    behind = [node for paren in found.rpar for node in inside(paren) if isinstance(node, cst.Comment)]
     if trailing is not None and trailing.comment is not None:
         result = result.with_changes(trailing_whitespace=trailing)
+    elif behind:
+        two = cst.SimpleWhitespace("  ")
+        result = result.with_changes(trailing_whitespace=cst.TrailingWhitespace(two, behind[-1]))
     params = with_arguments(found.params, handed)
     if receiver is not None:
         params = _with_receiver(params, receiver)
@@ -84,10 +88,10 @@ def from_lambda(
 
 
 def _comments_before(found: cst.Lambda) -> list[cst.EmptyLine]:
-    """Return the comments between ``lambda`` and its body, each on a line of its own."""
-    between = (found.whitespace_after_lambda, found.colon)
-    nodes = (node for each in between if isinstance(each, cst.CSTNode) for node in inside(each))
-    return [cst.EmptyLine(comment=node) for node in nodes if isinstance(node, cst.Comment)][::-1]
+    """Return the comments in front of a lambda and of its body, each on a line of its own."""
+    before = (*found.lpar, found.whitespace_after_lambda, found.colon)
+    nodes = (node for each in before if isinstance(each, cst.CSTNode) for node in reversed(list(inside(each))))
+    return [cst.EmptyLine(comment=node) for node in nodes if isinstance(node, cst.Comment)]
 
 
 def _is_closed(module: cst.Module, body: cst.BaseExpression) -> bool:
@@ -109,11 +113,16 @@ def _shifted(module: cst.Module, body: cst.BaseExpression, to: int) -> cst.BaseE
     shift = min(depths) - to - (0 if closes or to else len(module.default_indent))
     if shift <= 0:
         return body
-    left = {
-        id(node): node.with_changes(last_line=cst.SimpleWhitespace(node.last_line.value[shift:])) for node in breaks
-    }
+    left: dict[int, cst.CSTNode] = {}
+    for node in breaks:
+        lines = [line.with_changes(whitespace=_less(line.whitespace, shift)) for line in node.empty_lines]
+        left[id(node)] = node.with_changes(last_line=_less(node.last_line, shift), empty_lines=lines)
     shifted = body.visit(_Swap(left))
     return shifted if isinstance(shifted, cst.BaseExpression) else body
+
+
+def _less(space: cst.SimpleWhitespace, shift: int) -> cst.SimpleWhitespace:
+    return space.with_changes(value=space.value[shift:])
 
 
 # --- parameters ---
@@ -154,6 +163,28 @@ def _with_receiver(params: cst.Parameters, name: str) -> cst.Parameters:
     if params.posonly_params:
         return params.with_changes(posonly_params=[first, *params.posonly_params])
     return params.with_changes(params=[first, *params.params])
+
+
+def with_more_arguments(call: cst.Call, arguments: Sequence[cst.Arg]) -> cst.Call:
+    """Return a call with further arguments, each on a line of its own if that is how the call is written."""
+    if not call.args:
+        return call.with_changes(args=arguments)
+    *before, last = call.args
+    between = call.whitespace_before_args
+    if not isinstance(between, cst.ParenthesizedWhitespace):
+        between = cst.SimpleWhitespace(" ")
+    end = {"comma": last.comma, "whitespace_after_arg": last.whitespace_after_arg}
+    comma = cst.Comma(whitespace_after=between)
+    if isinstance(last.comma, cst.Comma):
+        closing = last.comma.whitespace_after
+        if isinstance(closing, cst.ParenthesizedWhitespace) and isinstance(between, cst.ParenthesizedWhitespace):
+            # the comment behind the last argument stays there
+            comma = cst.Comma(whitespace_after=closing.with_changes(indent=between.indent, last_line=between.last_line))
+            plain = closing.with_changes(first_line=between.first_line, empty_lines=[])
+            end["comma"] = last.comma.with_changes(whitespace_after=plain)
+    made = [last.with_changes(comma=comma, whitespace_after_arg=cst.SimpleWhitespace("")), *arguments[:-1]]
+    made = [made[0], *(each.with_changes(comma=cst.Comma(whitespace_after=between)) for each in made[1:])]
+    return call.with_changes(args=[*before, *made, arguments[-1].with_changes(**end)])
 
 
 # --- functions and classes that move ---

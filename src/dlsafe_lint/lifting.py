@@ -30,13 +30,14 @@ from dlsafe_lint.captures import (
     why_not_sent,
 )
 from dlsafe_lint.facts import Name
-from dlsafe_lint.functions import Handed, from_lambda, is_constant, moved
+from dlsafe_lint.functions import Handed, from_lambda, is_constant, moved, with_more_arguments
 from dlsafe_lint.holdings import Spot
 from dlsafe_lint.placing import Change, Line, draft, number_of, partial_at, top_of
 from dlsafe_lint.project import Site, Where
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from typing import TypeGuard
 
     from dlsafe_lint.finding import Place
     from dlsafe_lint.rule import Draft
@@ -164,7 +165,7 @@ def _lambda(file: File, found: cst.Lambda, role: str, taken: Captures, given: di
         raise _NotLiftedError(_both(others, handed))
     change = Change(_top(file, found))
     _move(file, others, change, given, user=found)
-    imports = _imports(file, taken)
+    imports = _imports(file, found, change)
     name = None if others else _existing_lambda(file, found, handed, imports, change)
     title = f"Use `{name}`, which does the same"
     if name is None:
@@ -174,6 +175,7 @@ def _lambda(file: File, found: cst.Lambda, role: str, taken: Captures, given: di
         change.defines.append(name)
         title = f"Make the lambda a function of the module, `{name}`"
     _hand_over(file, found, cst.Name(name), handed, change)
+    imports += [line for each in others for line in _imports(file, each.piece, change)]
     return draft(file, title, change, "unsafe" if handed or imports else "safe")
 
 
@@ -259,7 +261,7 @@ def _defaults(file: File, found: cst.Lambda) -> list[Handed]:
     made = []
     for param in (*found.params.posonly_params, *found.params.params, *found.params.kwonly_params):
         expr = exprs.get(param.name.value)
-        if param.default is None or expr is None or is_constant(param.default):
+        if param.default is None or expr is None or _is_settled(file, found, param.default):
             continue
         if why := why_not_pickled(file.project, expr, where, f"`{param.name.value}`"):
             raise _NotLiftedError(why)
@@ -267,6 +269,16 @@ def _defaults(file: File, found: cst.Lambda) -> list[Handed]:
             raise _NotLiftedError(f"the default of `{param.name.value}` is a value of that moment")
         made.append(Handed(param.name.value, param.default))
     return made
+
+
+def _is_settled(file: File, found: cst.Lambda, default: cst.BaseExpression) -> bool:
+    """Whether a default is the same where the function will stand: a constant, or a name that the module binds once."""
+    if not isinstance(default, cst.Name) or is_constant(default):
+        return is_constant(default)
+    bindings = file.facts.scopes[0].bindings.get(default.value, ())
+    if binder(file, default) != 0 or len(bindings) != 1 or is_guarded(file.facts, default.value):
+        return False
+    return bindings[0].statement < number_of(file, _top(file, found))
 
 
 def _values(file: File, piece: Piece, taken: Captures, receiver: str | None = None) -> list[Handed]:
@@ -333,7 +345,8 @@ def _hand_over(
     file: File, node: cst.BaseExpression, name: cst.BaseExpression, handed: Sequence[Handed], change: Change
 ) -> None:
     """Put the new name of a callable, with the values that are handed over, in its place."""
-    if any(isinstance(each, cst.Comment) for paren in (*node.lpar, *node.rpar) for each in inside(paren)):
+    parens = () if isinstance(node, cst.Lambda) else (*node.lpar, *node.rpar)
+    if any(isinstance(each, cst.Comment) for paren in parens for each in inside(paren)):
         name = name.with_changes(lpar=node.lpar, rpar=node.rpar)
     if not handed:
         change.replacements[node] = name
@@ -346,10 +359,11 @@ def _hand_over(
             raise _NotLiftedError(f"hand {_words(each.name for each in handed)} over by `functools.partial`")
         change.replacements[node] = cst.Call(partial, [cst.Arg(name), *arguments])
     elif call.func is node:
-        change.replacements[call] = call.with_changes(func=name, args=[*call.args, *arguments])
+        change.replacements[call] = with_more_arguments(call.with_changes(func=name), arguments)
     else:
         first, *rest = call.args
-        change.replacements[call] = call.with_changes(args=[first.with_changes(value=name), *rest, *arguments])
+        partial = call.with_changes(args=[first.with_changes(value=name), *rest])
+        change.replacements[call] = with_more_arguments(partial, arguments)
 
 
 def _open_call(file: File, node: cst.BaseExpression) -> cst.Call | None:
@@ -358,18 +372,17 @@ def _open_call(file: File, node: cst.BaseExpression) -> cst.Call | None:
     call = file.tree.parents[around] if isinstance(around, cst.Arg) else around
     if not isinstance(call, cst.Call) or any(each.star == "**" for each in call.args):
         return None
-    if call.args and isinstance(call.args[-1].comma, cst.Comma):
-        return None
     if call.func is node:
         return call
     partial = file.project.callee(file.facts, file.facts.calls[file.tree.numbers[call]]) == "functools.partial"
     return call if partial and call.args[0] is around else None
 
 
-def _imports(file: File, taken: Captures) -> list[cst.SimpleStatementLine]:
-    """Return the local imports that a function needs, each reduced to what it needs of it."""
+def _imports(file: File, piece: Piece, change: Change | None = None) -> list[cst.SimpleStatementLine]:
+    """Return the local imports that a function needs; those that nobody else needs move into it."""
     made = []
-    for name, number in taken.imports.items():
+    within = set(inside(piece))
+    for name, number in sorted(captures(file, piece).imports.items(), key=lambda pair: pair[::-1]):
         statement = file.tree.statements[file.facts.imports[number].statement]
         assert isinstance(statement, (cst.Import, cst.ImportFrom))
         names = () if isinstance(statement.names, cst.ImportStar) else statement.names
@@ -378,7 +391,22 @@ def _imports(file: File, taken: Captures) -> list[cst.SimpleStatementLine]:
         if isinstance(reduced, cst.ImportFrom):
             reduced = reduced.with_changes(lpar=None, rpar=None)
         made.append(cst.SimpleStatementLine([reduced]))
+        line = file.tree.parents[statement]
+        scope = file.facts.imports[number].scope
+        others = [each for each in file.tree.names(name) if each not in within and binder(file, each) == scope]
+        if change is not None and len(names) == 1 and not others and _is_bare(line):
+            change.gone.append(line)
+            change.unbinds += [name] if scope == 0 else []
     return made
+
+
+def _is_bare(line: cst.CSTNode) -> TypeGuard[cst.SimpleStatementLine]:
+    """Whether a line holds a single statement and no comment belongs to it."""
+    return (
+        isinstance(line, cst.SimpleStatementLine)
+        and len(line.body) == 1
+        and not any(isinstance(each, cst.Comment) for each in inside(line))
+    )
 
 
 # --- methods ---
@@ -418,12 +446,23 @@ def _method(
     attributes.update(name for base in bases if base.site for name in project.scope(base.site).bindings)
     name = naming.fresh(file, f"_{wanted}", {*given, *attributes})
     given[name] = _code(file, found)
-    holder = file.tree.statements[owner.statement]
-    assert isinstance(holder, cst.FunctionDef)
-    method = from_lambda(file.tree.module, found, name, handed=handed, first=_imports(file, taken), receiver=receiver)
-    change = Change(_top(file, found), methods={holder: _whole(method)}, defines=[f"{class_.name}.{name}"])
+    holder = _last_part(file, file.tree.statements[owner.statement])
+    method = from_lambda(file.tree.module, found, name, handed=handed, first=_imports(file, found), receiver=receiver)
+    change = Change(_top(file, found), methods={holder: _whole(method)}, defines=[f"behind {holder.name.value}"])
     _hand_over(file, found, cst.Attribute(cst.Name(receiver), cst.Name(name)), handed, change)
     return draft(file, f"Make the lambda `{class_.name}.{name}`, a method", change, "unsafe")
+
+
+def _last_part(file: File, method: cst.CSTNode) -> cst.FunctionDef:
+    """Return the last of a method and the private methods behind it that it uses itself: its parts stay in order."""
+    assert isinstance(method, cst.FunctionDef)
+    used = {node.attr.value for node in inside(method) if isinstance(node, cst.Attribute)}
+    body = list(file.tree.parents[method].children)
+    for node in body[body.index(method) + 1 :]:
+        if not isinstance(node, cst.FunctionDef) or node.name.value not in used or node.name.value.startswith("__"):
+            break
+        method = node
+    return method
 
 
 # --- functions and classes ---
@@ -449,7 +488,8 @@ def _definition(file: File, first: _Definition, given: dict[str, str]) -> Draft:
         raise _NotLiftedError(_both(others, handed))
     change = Change(_top(file, first.line))
     _move(file, [first, *others], change, given, handed)
-    unsafe = handed or taken.imports or any(_has_state(each.piece) for each in (first, *others))
+    imports = [line for each in (first, *others) for line in _imports(file, each.piece, change)]
+    unsafe = handed or imports or any(_has_state(each.piece) for each in (first, *others))
     names = _words(each.name for each in (first, *others))
     return draft(file, f"Move {names} to module level", change, "unsafe" if unsafe else "safe")
 
@@ -468,11 +508,9 @@ def _companions(file: File, taken: Captures, seen: frozenset[int] = frozenset())
         node = file.tree.statements[inner.statement]
         assert isinstance(node, (cst.FunctionDef, cst.ClassDef))
         more = captures(file, node)
-        if more.values or more.imports:
-            raise _NotLiftedError(
-                f"`{name}`, which it uses, is local and uses {_words((*more.values, *more.imports))}: "
-                f"make that an argument of `{name}`"
-            )
+        wanted = (*more.values, *(more.imports if isinstance(node, cst.ClassDef) else ()))
+        if wanted:
+            raise _NotLiftedError(f"`{name}`, which it uses, takes {_words(wanted)} from around it")
         found[inner.statement] = _Definition(name, inner.parent, node, node)
         for other in _companions(file, more, seen | {scope}):
             found[file.tree.numbers[other.piece]] = other
@@ -540,7 +578,7 @@ def _made(
 ) -> cst.FunctionDef | cst.ClassDef:
     """Return what stands at module level for a definition, with the comments above it."""
     piece, line = definition.piece, definition.line
-    imports = _imports(file, captures(file, piece))
+    imports = _imports(file, piece)
     if not isinstance(piece, cst.Lambda):
         return moved(file.tree, piece, name, renamed=renamed, handed=handed, first=imports)
     trailing = line.trailing_whitespace if isinstance(line, cst.SimpleStatementLine) else None

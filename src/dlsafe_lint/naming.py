@@ -33,7 +33,8 @@ _HOLDERS = {"Compose": "transform", "Lambda": "transform", "Sequential": "transf
 """What passes its function on: the name comes from the code around it, or else from here."""
 
 _MAKERS = ("make_", "get_", "create_", "build_")
-_VAGUE = frozenset({"", "lambd", "func", "fn", "f", "transforms", "default_factory"})
+_VAGUE = frozenset({"lambd", "fun", "transforms", "default_factory"})
+"""Words that say nothing of what a function does."""
 
 
 def role(file: File, found: cst.Lambda, otherwise: str) -> str:
@@ -76,7 +77,7 @@ def role(file: File, found: cst.Lambda, otherwise: str) -> str:
         if words or isinstance(around, cst.BaseSmallStatement):
             break
         node = around
-    wanted = _clean(words) or fallback or _clean(otherwise) or "work"
+    wanted = _clean(words) or fallback or otherwise or "work"
     return f"default_{wanted}" if default and wanted in _params_around(file, found) else wanted
 
 
@@ -141,6 +142,8 @@ def _clean(words: str, *, several: bool = False) -> str:
     name = name.lower() if name.isupper() else name
     if several and name.endswith("s") and not name.endswith("ss") and len(name) > 2:
         name = name[:-1]
+    if name in _VAGUE or len(name) < 2:
+        return ""
     usable = name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and name == name.lower()
     return name if usable else ""
 

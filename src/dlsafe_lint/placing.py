@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from dlsafe_lint.finding import Applicability
+    from dlsafe_lint.rule import Replacement
 
 Line: TypeAlias = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
@@ -34,6 +35,7 @@ class Change:
         instead: what takes the place of ``top``.
         methods: what goes behind a method of a class.
         defines: the names that it brings into the module.
+        unbinds: the names of the module that it takes away, since nobody needs them there.
         imports_partial: whether ``functools`` must be imported.
     """
 
@@ -44,6 +46,7 @@ class Change:
     instead: cst.FunctionDef | None = None
     methods: dict[cst.FunctionDef, cst.FunctionDef] = field(default_factory=dict)
     defines: list[str] = field(default_factory=list)
+    unbinds: list[str] = field(default_factory=list)
     imports_partial: bool = False
 
 
@@ -100,28 +103,30 @@ def draft(file: File, title: str, change: Change, applicability: Applicability) 
     assert isinstance(module, cst.Module)
     body = list(module.body)
     at = list(tree.module.body).index(change.top)
-    defines = list(change.defines)
-    if change.functions or change.instead is not None:
-        holder = change.instead or body[at]
-        assert isinstance(holder, (cst.SimpleStatementLine, cst.BaseCompoundStatement))
+    if change.instead is not None:
         lines = change.top.leading_lines
-        apart = _after_two_blanks(lines)
-        body[at] = holder.with_changes(leading_lines=lines if change.instead is not None and at == 0 else apart)
+        body[at] = change.instead.with_changes(leading_lines=_after_two_blanks(lines) if at else lines)
+        _set_apart(file, body, at + 1, change)
+    elif change.functions:
         made = [each.with_changes(leading_lines=_after_two_blanks(each.leading_lines)) for each in change.functions]
-        if made and at == 0:
+        if at == 0:
             made[0] = made[0].with_changes(leading_lines=made[0].leading_lines[2:])
+        _set_apart(file, body, at, change)
         body[at:at] = made
-        if len(apart) != len(lines):
-            # two fixes that both make room here would make too much
-            defines.append(f"the lines above {number_of(file, change.top)}")
-    if change.instead is not None and at + 1 < len(body):
-        after = body[at + 1]
-        assert isinstance(after, (cst.SimpleStatementLine, cst.BaseCompoundStatement))
-        body[at + 1] = after.with_changes(leading_lines=_after_two_blanks(after.leading_lines))
     if change.imports_partial:
         body = _with_functools(body)
-        defines.append("functools")
-    return Draft(title, {tree.module: module.with_changes(body=body)}, applicability, tuple(defines))
+        change.defines.append("functools")
+    whole: dict[cst.CSTNode, Replacement] = {tree.module: module.with_changes(body=body)}
+    return Draft(title, whole, applicability, tuple(change.defines), frozenset(change.unbinds))
+
+
+def _set_apart(file: File, body: list[Line], index: int, change: Change) -> None:
+    """Put two blank lines above a statement; two fixes that both do so must not be applied together."""
+    if index < len(body):
+        lines = body[index].leading_lines
+        body[index] = body[index].with_changes(leading_lines=_after_two_blanks(lines))
+        if len(body[index].leading_lines) != len(lines):
+            change.defines.append(f"the lines above {number_of(file, file.tree.module.body[index])}")
 
 
 def _after_two_blanks(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
