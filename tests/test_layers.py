@@ -19,7 +19,7 @@ LAYERS = (
     {"project"},
     {"flow", "workers", "datasets", "handovers", "holdings", "openings", "starts", "startup"},
     {"files", "cache", "config", "metadata", "fixes", "suppressions"},
-    {"rule", "rules"},
+    {"rule", "rules", "captures", "naming", "functions", "placing", "lifting"},
     {"rules.*"},
     {"output", "output.*"},
     {"linter"},

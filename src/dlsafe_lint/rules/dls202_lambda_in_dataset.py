@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from dlsafe_lint.captures import File
 from dlsafe_lint.handovers import handovers
+from dlsafe_lint.lifting import lift_lambda
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
@@ -49,14 +51,14 @@ class LambdaInDataset(Rule):
     from torch.utils.data import Dataset
 
 
-    def double(x):
+    def transform(x):
         return x * 2
 
 
     class Doubled(Dataset):
         def __init__(self, numbers):
             self.numbers = numbers
-            self.transform = double
+            self.transform = transform
 
         def __len__(self):
             return len(self.numbers)
@@ -64,6 +66,15 @@ class LambdaInDataset(Rule):
         def __getitem__(self, index):
             return self.transform(self.numbers[index])
     ```
+
+    ## Fix safety
+    Safe where the lambda takes nothing from the functions around it: it becomes a function of the module, named after
+    the argument or attribute, just before the statement that holds it. Two lambdas that are the same share one
+    function.
+
+    Unsafe where it takes something along: `functools.partial` hands it the values that the names have where the lambda
+    stood, not where it is called. A lambda that uses `self` becomes a method. There is no fix where a name is bound
+    again later, as the variable of a loop is, or where its value can't be pickled either.
 
     ## References
     - [PyTorch: platform-specific behaviors](https://docs.pytorch.org/docs/stable/data.html#platform-specific-behaviors)
@@ -83,13 +94,20 @@ class LambdaInDataset(Rule):
 
     def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002
         """Report every lambda that a Dataset holds."""
+        file = File(self.tree, self.facts, self.project)
+        given: dict[str, str] = {}
         for handed in handovers(self.project).get(self.facts.path, ()):
-            if handed.origin.kind == "lambda" and handed.taker.kind == "dataset":
-                self.report(
-                    self.tree.at(handed.origin.spot, ""),
-                    f"a lambda {handed.taker.what} can't be pickled",
-                    breaks=handed.breaks,
-                    help="write it as a function at module level, or as a class with `__call__` for what it captures",
-                    confidence=handed.taker.confidence,
-                    related=handed.related,
-                )
+            origin, taker = handed
+            if origin.kind != "lambda" or taker.kind != "dataset":
+                continue
+            found = self.tree.lambdas[origin.spot.number]
+            lift = lift_lambda(file, found, "transform" if taker.role in ("", "dataset") else taker.role, given)
+            self.report(
+                found,
+                f"a lambda {taker.what} can't be pickled",
+                breaks=handed.breaks,
+                help=lift.help,
+                confidence=taker.confidence,
+                related=handed.related,
+                fix=lift.draft,
+            )

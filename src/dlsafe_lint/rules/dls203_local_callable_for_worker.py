@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from dlsafe_lint.captures import File
 from dlsafe_lint.handovers import handovers
+from dlsafe_lint.lifting import Lift, lift_definition
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
@@ -50,6 +52,17 @@ class LocalCallableForWorker(Rule):
         return DataLoader(dataset, num_workers=2, collate_fn=collate)
     ```
 
+    ## Fix safety
+    Safe where the function or class takes nothing from the functions around it: it moves to module level, just before
+    the statement that holds it, with its comments and with the local functions that it uses. If its name means
+    something else there, it gets another.
+
+    Unsafe where what is captured becomes an argument that `functools.partial` hands over: it has the value of that
+    moment. Unsafe also where each run made something of its own that is now shared: a list in the class's body, a
+    default that is not a constant. There is no fix for a class that captures something, where a captured name is bound
+    again later or its value can't be pickled, where a decorator would now run on import, and for what a decorator puts
+    in the place of a function.
+
     ## References
     - [PyTorch: platform-specific behaviors](https://docs.pytorch.org/docs/stable/data.html#platform-specific-behaviors)
     - [Python: what can be pickled](https://docs.python.org/3/library/pickle.html#what-can-be-pickled-and-unpickled)
@@ -65,6 +78,8 @@ class LocalCallableForWorker(Rule):
 
     def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002
         """Report every such callable where it is handed over."""
+        file = File(self.tree, self.facts, self.project)
+        given: dict[str, str] = {}
         reported: set[cst.CSTNode] = set()
         for handed in handovers(self.project).get(self.facts.path, ()):
             origin, taker = handed
@@ -74,6 +89,11 @@ class LocalCallableForWorker(Rule):
             if found in reported:
                 continue
             reported.add(found)
+            lift = (
+                Lift(None, origin.remedy)
+                if origin.remedy
+                else lift_definition(file, origin.name, origin.definition, given)
+            )
             message = f"{origin.definition.message}; {taker.what} it can't be pickled"
             if taker.forgotten:
                 message += ", and nobody asks for the result: the task silently never runs"
@@ -81,7 +101,8 @@ class LocalCallableForWorker(Rule):
                 found,
                 message,
                 breaks=handed.breaks,
-                help=origin.remedy or f"define `{origin.name}` at module level; what it captures becomes an argument",
+                help=lift.help,
                 confidence=taker.confidence,
                 related=handed.related,
+                fix=lift.draft,
             )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from dlsafe_lint.captures import File
 from dlsafe_lint.handovers import handovers
+from dlsafe_lint.lifting import lift_definition
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
@@ -48,6 +50,13 @@ class GuardedCallableForWorker(Rule):
         loader = DataLoader(range(8), num_workers=2, collate_fn=collate)
     ```
 
+    ## Fix safety
+    Safe where the function or class uses nothing that only exists under the guard: it moves in front of the guard, with
+    the functions and classes under the guard that it uses. Unsafe where its definition makes something that a worker
+    now makes as well: a list in a class's body, a default that is not a constant. There is no fix where it needs a
+    value from under the guard, which should be an argument, and in a `__main__.py`, whose functions belong in another
+    module.
+
     ## References
     - [Python: safe importing of the main module](https://docs.python.org/3/library/multiprocessing.html#the-spawn-and-forkserver-start-methods)
     - [PyTorch: platform-specific behaviors](https://docs.pytorch.org/docs/stable/data.html#platform-specific-behaviors)
@@ -63,14 +72,18 @@ class GuardedCallableForWorker(Rule):
 
     def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002
         """Report every such callable where it is handed over."""
+        file = File(self.tree, self.facts, self.project)
+        given: dict[str, str] = {}
         for handed in handovers(self.project).get(self.facts.path, ()):
             origin, taker = handed
             if origin.kind == "guarded":
+                lift = lift_definition(file, origin.name, origin.definition, given)
                 self.report(
                     self.tree.at(origin.spot, origin.name),
                     f"{origin.definition.message}; {taker.what} it can't be found there",
                     breaks=handed.breaks,
-                    help=f"define `{origin.name}` at the top level of a module that workers import",
+                    help=lift.help,
                     confidence=taker.confidence,
                     related=handed.related,
+                    fix=lift.draft,
                 )
