@@ -16,6 +16,7 @@ from dlsafe_lint.apis.datasets import (
     FORGOTTEN_ARGUMENTS,
     ITERATORS,
     KEEPS_ARGUMENTS,
+    NAMED_TUPLES,
     WRAPPERS,
     is_dataset,
     is_pipe,
@@ -77,6 +78,7 @@ class Origin(NamedTuple):
         via: the hops from where it is written to who gets it.
         held: whether an object of the project that is handed over keeps it.
         remedy: what to write instead, where that is something else than a definition at module level.
+        of_class: whether the error message speaks of a class.
     """
 
     kind: Kind
@@ -87,6 +89,7 @@ class Origin(NamedTuple):
     via: tuple[Place, ...] = ()
     held: bool = False
     remedy: str = ""
+    of_class: bool = False
 
 
 def held(project: Project, expr: Expr, where: Where, spot: Spot, via: tuple[Place, ...] = ()) -> Iterator[Origin]:
@@ -253,17 +256,17 @@ def _inside(search: _Search, value: Value, spot: Spot, via: tuple[Place, ...], d
         case "function" if value.site is not None:
             of = value.of
             bound = of is not None and of.kind == "instance" and _is_bound(search.project, value.site)
-            found = _named(search.project, of.site if of and of.site and bound else value.site, spot, hops)
+            found = unnamed(search.project, of.site if of and of.site and bound else value.site, spot, hops)
             if found:
                 yield found
             if of is not None and bound:
                 yield from _contents(search, of, hops, depth + 1)
         case "class" if value.site is not None:
-            found = _named(search.project, value.site, spot, hops)
+            found = unnamed(search.project, value.site, spot, hops)
             if found:
                 yield found
         case "instance" if value.site is not None:
-            found = _named(search.project, value.site, spot, hops)
+            found = unnamed(search.project, value.site, spot, hops)
             if found:
                 yield found
             yield from _contents(search, value, hops, depth + 1)
@@ -333,14 +336,21 @@ def _lambda(where: Where, found: Lambda, via: tuple[Place, ...]) -> Origin:
         return Origin("parameter", str(found.body.value), "", Spot(facts.path, "lambda", found.scope), place, via)
     spot = Spot(facts.path, "lambda", found.number)
     definition = Place(facts.path, found.line, "the lambda")
-    return Origin("lambda", "<lambda>", _qualname(facts, found.scope), spot, definition, via)
+    return Origin("lambda", "<lambda>", qualname(facts, found.scope), spot, definition, via)
 
 
-def _named(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) -> Origin | None:
-    """Return the origin that a function or class is if workers can't get it, None if they can."""
+def unnamed(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) -> Origin | None:
+    """Return the origin that a function or class is if workers can't get it, None if they can.
+
+    Args:
+        project: the project.
+        site: the function or class.
+        spot: where it is reported.
+        via: the hops from where it is written to who gets it.
+    """
     facts = project.modules[site.path]
     scope = facts.scopes[site.scope]
-    qualname = _qualname(facts, site.scope)
+    own = qualname(facts, site.scope)
     what = "class" if scope.kind == "class" else "function"
     top = scope
     while top.parent > 0 and facts.scopes[top.parent].kind == "class":
@@ -353,13 +363,13 @@ def _named(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) -> 
         if scope.kind == "class" and project.method(site, "__getattr__"):
             return None  # stands for an optional library that is not there
         text = f"`{scope.name}` is a {what} inside `{outer.name}`"
-        return Origin("local", scope.name, qualname, spot, Place(site.path, scope.line, text), via)
+        return Origin("local", scope.name, own, spot, Place(site.path, scope.line, text), via)
     if facts.path.endswith("/__main__.py"):
         text = f"`{scope.name}` is defined in `__main__.py`, which workers don't import"
-        return Origin("guarded", scope.name, qualname, spot, Place(site.path, scope.line, text), via)
+        return Origin("guarded", scope.name, own, spot, Place(site.path, scope.line, text), via)
     if facts.in_block(top.statement, "guard"):
         text = f"`{scope.name}` is defined under the main guard, which workers skip"
-        return Origin("guarded", scope.name, qualname, spot, Place(site.path, scope.line, text), via)
+        return Origin("guarded", scope.name, own, spot, Place(site.path, scope.line, text), via)
     wrapper = _replaced(project, site)
     if wrapper is not None:
         inner = project.modules[wrapper.path]
@@ -369,8 +379,54 @@ def _named(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) -> 
         remedy = f"put `functools.wraps` on `{name}`, which then has the name of `{scope.name}`"
         if scope.kind == "class":
             remedy = f"let the decorator change `{scope.name}` and return it"
-        return Origin("local", scope.name, _qualname(inner, wrapper.scope), spot, at, via, remedy=remedy)
+        return Origin("local", scope.name, qualname(inner, wrapper.scope), spot, at, via, remedy=remedy)
     return None
+
+
+def name_of_tuple(project: Project, value: Value, spot: Spot, via: tuple[Place, ...]) -> Origin | None:
+    """Return the origin that a named tuple made by a call is if workers can't get it, None if they can.
+
+    A worker looks such a class up in its module by the name that the call gives it.
+
+    Args:
+        project: the project.
+        value: what ``namedtuple("Point", "x y")`` made.
+        spot: where it is reported.
+        via: the hops from where it is written to who gets it.
+    """
+    call, where = value.expr, value.where
+    if value.kind != "made" or value.name not in NAMED_TUPLES or not isinstance(call, Call) or where is None:
+        return None
+    facts = where.facts
+    given = call.args[0] if call.args else call.keyword("typename")
+    bound = _bound_to(project, facts).get(id(call))
+    if bound is None or not isinstance(given, LiteralExpr) or not isinstance(given.value, str):
+        return None
+    variable, scope = bound
+    name, outer = given.value, facts.scopes[scope]
+    if name in facts.scopes[0].bindings:
+        return None
+    text = f"`{variable}` is a named tuple inside `{outer.name}`"
+    remedy = ""
+    if outer.kind == "module":
+        text = f"`{variable}` is a named tuple that calls itself `{name}`"
+        remedy = f'call it by the name of its variable: `{value.name.rpartition(".")[2]}("{variable}", ...)`'
+    return Origin("local", variable, name, spot, Place(facts.path, call.line, text), via, remedy=remedy, of_class=True)
+
+
+def _bound_to(project: Project, facts: ModuleFacts) -> dict[int, tuple[str, int]]:
+    """Return the variable, and its scope, that a call is bound to, by the identity of the call."""
+
+    def table() -> dict[int, tuple[str, int]]:
+        return {
+            id(binding.value): (name, scope.index)
+            for scope in facts.scopes
+            for name, bindings in scope.bindings.items()
+            for binding in bindings
+            if binding.how == "assign" and isinstance(binding.value, Call)
+        }
+
+    return project.answer(("handovers: bound", facts.path), table)
 
 
 def _replaced(project: Project, site: Site) -> Site | None:
@@ -415,8 +471,8 @@ def _is_bound(project: Project, site: Site) -> bool:
     return receiver is not None and receiver.kind == "instance"
 
 
-def _qualname(facts: ModuleFacts, scope: int) -> str:
-    """Return ``__qualname__`` of a function, class or lambda."""
+def qualname(facts: ModuleFacts, scope: int) -> str:
+    """Return ``__qualname__`` of a function, class or lambda: the scope ``scope`` of the module."""
     names: list[str] = []
     at = facts.scopes[scope]
     while at.index > 0:

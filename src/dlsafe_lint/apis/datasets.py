@@ -86,6 +86,9 @@ KEEPS_ARGUMENTS = frozenset(
 )
 """Callables with a lower-case name whose result holds what they were given, and can't be pickled if that can't."""
 
+NAMED_TUPLES = frozenset({"collections.namedtuple", "typing.NamedTuple"})
+"""Callables that make a class whose instances are pickled by the name that the call gives it."""
+
 ITERATORS = frozenset({"map", "filter", "itertools.starmap", "itertools.takewhile", "itertools.dropwhile"})
 """Iterators that hold a function until they are read out: only one that is itself kept can't be pickled."""
 

@@ -13,16 +13,18 @@ class LoaderApi(NamedTuple):
     """A class of loaders.
 
     ``workers`` and ``dataset`` are positions of ``num_workers`` and the dataset among positional arguments (None:
-    keyword only); ``workers_name`` is the keyword.
+    keyword only); ``workers_name`` is the keyword. ``batches``: without a ``collate_fn`` it makes batches by torch's
+    ``default_collate``, and none where ``batch_size=None``.
     """
 
     dataset: int | None = 0
     workers: int | None = None
     workers_name: str = "num_workers"
     collate: int | None = None
+    batches: bool = False
 
 
-_TORCH = LoaderApi(dataset=0, workers=5, collate=6)
+_TORCH = LoaderApi(dataset=0, workers=5, collate=6, batches=True)
 _KEYWORD = LoaderApi(dataset=0, workers=None)
 
 LOADERS: dict[str, LoaderApi] = {
@@ -39,7 +41,7 @@ LOADERS: dict[str, LoaderApi] = {
     "torch_geometric.loader.GraphSAINTSampler": _KEYWORD,
     "torch_geometric.loader.GraphSAINTRandomWalkSampler": _KEYWORD,
     "torchdata.stateful_dataloader.StatefulDataLoader": _TORCH,
-    "webdataset.WebLoader": _KEYWORD,
+    "webdataset.WebLoader": _KEYWORD._replace(batches=True),
     "monai.data.DataLoader": LoaderApi(dataset=0, workers=1),
     "monai.data.ThreadDataLoader": _KEYWORD,
     "dgl.dataloading.DataLoader": LoaderApi(dataset=None),
@@ -267,3 +269,37 @@ RUNNERS: dict[str, tuple[str, int]] = {
 
 COMMAND_APPS = frozenset({"typer.Typer", "click.Group"})
 """Objects that, called, run the functions registered with their decorators (``@app.command()``)."""
+
+RESULTS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        ("os.walk", "os.fwalk", "glob.iglob", "pathlib.Path().glob", "pathlib.Path().rglob", "pathlib.Path().iterdir"),
+        ("a generator", "TypeError: cannot pickle 'generator' object"),
+    ),
+    "re.finditer": ("an iterator", "TypeError: cannot pickle 'callable_iterator' object"),
+    "os.scandir": ("an iterator", "TypeError: cannot pickle 'posix.ScandirIterator' object"),
+    "csv.reader": ("a `csv.reader`", "TypeError: cannot pickle '_csv.reader' object"),
+    "threading.Lock": ("a lock", "TypeError: cannot pickle '_thread.lock' object"),
+    "threading.RLock": ("a lock", "TypeError: cannot pickle '_thread.RLock' object"),
+    "threading.Event": ("an event", "TypeError: cannot pickle '_thread.lock' object"),
+    "threading.Condition": ("a lock", "TypeError: cannot pickle '_thread.RLock' object"),
+    "multiprocessing.Lock": (
+        "a lock",
+        "RuntimeError: Lock objects should only be shared between processes through inheritance",
+    ),
+}
+"""Library callables whose result can't be pickled: what it is, and the error. Methods stand behind "()"."""
+
+DICTS = frozenset({"dict", "collections.OrderedDict", "collections.defaultdict", "collections.Counter", "vars"})
+"""Callables that make a dict; ``keys()``, ``values()`` and ``items()`` of one are views, which can't be pickled."""
+
+VIEWS = {"keys": "dict_keys", "values": "dict_values", "items": "dict_items"}
+"""Methods of a dict that return a view, and the view's class."""
+
+ITERATING = frozenset({"map", "filter", "zip", "enumerate", "iter", "reversed"})
+"""Iterators that can be pickled if what they iterate and the function that they call can (CPython 3.10 to 3.14)."""
+
+COPYING = frozenset({"list", "tuple", "dict", "set", "frozenset", "collections.OrderedDict", "collections.deque"})
+"""Callables whose result holds the elements of what they are given, read out."""
+
+DEFAULT_COLLATE = frozenset({"torch.utils.data.default_collate", "torch.utils.data._utils.collate.default_collate"})
+"""The function that puts items into a batch where no other is given."""
