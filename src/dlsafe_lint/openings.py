@@ -318,7 +318,7 @@ def _kept_by(project: Project, site: Site, made: Value | None, depth: int) -> li
     found: list[Opened] = []
     for each in construction(project, site, made).carried:
         for handle in opened(project, each.expr, each.where, depth + 2):
-            if each.closed or _is_closed(project, handle) or drops(project, site, each.attr):
+            if each.closed or is_closed(project, handle) or drops(project, site, each.attr):
                 continue
             line = each.where.facts.statements[each.where.statement].line
             hop = Place(each.where.facts.path, line, f"`{project.scope(site).name}` keeps it as `{each.attr}`")
@@ -411,7 +411,7 @@ def _archive_uses(project: Project, facts: ModuleFacts) -> set[tuple[str, str]]:
 # --- closed handles ---
 
 
-def _is_closed(project: Project, handle: Opened) -> bool:
+def is_closed(project: Project, handle: Opened) -> bool:
     """Whether the function that opens the handle closes it on every path, by ``with`` or by a call."""
     facts = handle.where.facts
     function = facts.function_of(handle.where.scope)
@@ -481,12 +481,12 @@ def _report(
 
 def _judged(project: Project, site: Site, carried: Carried, handle: Opened) -> Kept | None:
     """Tell which workers a carried handle reaches, None if none that would mind."""
-    closed = carried.closed or _is_closed(project, handle)
+    closed = carried.closed or is_closed(project, handle)
     sent = not drops(project, site, carried.attr)
     forked = not closed and not knows_processes(project, site)
     if not _breaks(handle.kind, "closed" if closed else "open", sent, forked):
         return None
-    confidence: Confidence = "certain" if handle.sure and carried.always and not _idle(project, site) else "likely"
+    confidence: Confidence = "certain" if handle.sure and carried.always and not workers.idle(project, site) else "likely"
     if handle.kind.confidence == "possible":
         confidence = "possible"
     name = f"self.{carried.attr}"
@@ -625,27 +625,6 @@ def _reaches_workers(project: Project, facts: ModuleFacts, call: Call) -> bool:
     )
 
 
-def _idle(project: Project, site: Site) -> bool:
-    """Whether the project loads the Dataset, but only ever without workers."""
-    table = _loads(project)
-    loads = [busy for each in (site, *project.subclasses(site)) for busy in table.get(each, ())]
-    return bool(loads) and not any(loads)
-
-
-def _loads(project: Project) -> dict[Site, list[bool]]:
-    """Return for each class whose instances are loaded whether each of these loaders may have workers."""
-    known = project.answers.get("loads")
-    if isinstance(known, dict):
-        return known
-    table: dict[Site, list[bool]] = defaultdict(list)
-    for loader in workers.loaders(project):
-        for value in workers.dataset_values(project, loader):
-            if value.site is not None:
-                table[value.site].append(loader.confidence is not None)
-    project.answers["loads"] = table
-    return table
-
-
 def _shared(project: Project, site: Site) -> Iterator[tuple[str, Kept]]:
     """Yield the handles of modules and class bodies that methods of a Dataset use: what forks inherits them."""
     names: set[tuple[str, int, str]] = set()
@@ -715,14 +694,14 @@ def _module_handle(
             continue
         where = Where(facts, scope, binding.statement)
         for handle in opened(project, binding.value, where):
-            if _is_closed(project, handle) or knows_processes(project, site):
+            if is_closed(project, handle) or knows_processes(project, site):
                 continue
             kind, confidence = handle.kind, handle.kind.confidence
             if not kind.fork and kind.warned:
                 kind, confidence = kind._replace(fork=kind.warned), "possible"
             if not kind.fork:
                 continue
-            if confidence == "certain" and (not handle.sure or _idle(project, site)):
+            if confidence == "certain" and (not handle.sure or workers.idle(project, site)):
                 confidence = "likely"
             opener = _opener_in(handle, facts, binding.statement)
             scope_name = facts.scopes[scope].name
