@@ -17,7 +17,7 @@ LAYERS = (
     {"finding", "facts", "newer_grammar", ""},
     {"apis", "apis.*"},
     {"project"},
-    {"workers", "datasets", "first_use", "handovers", "holdings", "openings", "starts", "startup"},
+    {"workers", "datasets", "first_use", "handovers", "holdings", "openings", "starts", "startup", "unsendable"},
     {"files", "cache", "config", "metadata", "fixes", "suppressions"},
     {"rule", "rules"},
     {"rules.*"},

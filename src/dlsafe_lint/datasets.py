@@ -130,7 +130,9 @@ def use(project: Project, site: Site, name: str) -> Construction | None:
         if method is None:
             return None
         facts = project.modules[site.path]
-        nobody = Value("instance", project.scope(site).name, site, where=Where(facts, site.scope, len(facts.statements)))
+        nobody = Value(
+            "instance", project.scope(site).name, site, where=Where(facts, site.scope, len(facts.statements))
+        )
         run = _Run(project, site, nobody)
         run.enter(method, None)
         return Construction(tuple(run.carried()), frozenset(run.functions))

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from dlsafe_lint import workers
 from dlsafe_lint.apis import handles
 from dlsafe_lint.datasets import CONSTRUCTORS, construction, drops, knows_processes, use
-from dlsafe_lint.facts import Attribute, Name, dotted
+from dlsafe_lint.facts import Attribute, dotted
 from dlsafe_lint.finding import Place
 from dlsafe_lint.openings import is_closed, opened
-from dlsafe_lint.project import Site, Value, Where
+from dlsafe_lint.project import Site, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dlsafe_lint.apis.handles import Handle
     from dlsafe_lint.datasets import Carried
-    from dlsafe_lint.facts import Expr, ModuleFacts
+    from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.finding import Confidence
     from dlsafe_lint.project import Project
 
@@ -77,9 +77,7 @@ def _shared(project: Project) -> dict[str, list[Shared]]:
 
 def _of_class(project: Project, site: Site) -> Iterator[tuple[str, Shared]]:
     eager = {
-        carried.attr
-        for carried in construction(project, site).carried
-        if opened(project, carried.expr, carried.where)
+        carried.attr for carried in construction(project, site).carried if opened(project, carried.expr, carried.where)
     }
     for name in ("__len__", *_READERS):
         run = use(project, site, name)
@@ -121,7 +119,10 @@ def _judged(project: Project, site: Site, carried: Carried, *, measured: bool) -
     if measured:
         method = project.method(site, "__len__")
         if method is not None:
-            hops = (*hops, Place(method.path, project.scope(method).line, "`len()` opens it, which the loader asks for"))
+            hops = (
+                *hops,
+                Place(method.path, project.scope(method).line, "`len()` opens it, which the loader asks for"),
+            )
     return facts.path, Shared(
         statement,
         f"self.{carried.attr}",

@@ -486,7 +486,9 @@ def _judged(project: Project, site: Site, carried: Carried, handle: Opened) -> K
     forked = not closed and not knows_processes(project, site)
     if not _breaks(handle.kind, "closed" if closed else "open", sent, forked):
         return None
-    confidence: Confidence = "certain" if handle.sure and carried.always and not workers.idle(project, site) else "likely"
+    confidence: Confidence = (
+        "certain" if handle.sure and carried.always and not workers.idle(project, site) else "likely"
+    )
     if handle.kind.confidence == "possible":
         confidence = "possible"
     name = f"self.{carried.attr}"
@@ -567,7 +569,7 @@ def _passed(project: Project, site: Site, constructor: Site) -> Iterator[tuple[s
         if not any(_brings(project, arg, where) for arg in args):
             continue
         made = next((value for value in project.values(call, where) if value.expr is call and value.site == site), None)
-        if made is None or not _reaches_workers(project, facts, call):
+        if made is None or not reaches_workers(project, facts, call):
             continue
         own = {id(each.call) for carried in construction(project, site).carried for each in _of(project, carried)}
         for carried in construction(project, site, made).carried:
@@ -609,7 +611,7 @@ def _brings(project: Project, arg: Expr, where: Where) -> bool:
     return all(_held(project, value, 0) for value in values)
 
 
-def _reaches_workers(project: Project, facts: ModuleFacts, call: Call) -> bool:
+def reaches_workers(project: Project, facts: ModuleFacts, call: Call) -> bool:
     """Whether workers may get the Dataset that a call makes: not if it is only loaded without them or read directly."""
     idle = False
     for loader in workers.loaders(project):
