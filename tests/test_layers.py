@@ -17,7 +17,7 @@ LAYERS = (
     {"finding", "facts", "newer_grammar", ""},
     {"apis", "apis.*"},
     {"project"},
-    {"flow", "workers", "datasets", "handovers", "holdings", "openings", "results", "starts", "startup"},
+    {"flow", "workers", "datasets", "first_use", "handovers", "holdings", "openings", "results", "starts", "startup", "unsendable"},
     {"files", "cache", "config", "metadata", "fixes", "suppressions"},
     {"rule", "rules", "captures", "naming", "functions", "placing", "lifting"},
     {"rules.*"},

@@ -133,6 +133,33 @@ def construction(project: Project, site: Site, made: Value | None = None) -> Con
     return result
 
 
+def use(project: Project, site: Site, name: str) -> Construction | None:
+    """Follow a method that is called on an object as `construction` follows its making.
+
+    Args:
+        project: the project.
+        site: the object's class.
+        name: the method ("__getitem__").
+
+    Returns:
+        What the method leaves on the object, and what runs; None if no class of the project has such a method.
+    """
+
+    def follow() -> Construction | None:
+        method = project.method(site, name)
+        if method is None:
+            return None
+        facts = project.modules[site.path]
+        nobody = Value(
+            "instance", project.scope(site).name, site, where=Where(facts, site.scope, len(facts.statements))
+        )
+        run = _Run(project, site, nobody)
+        run.enter(method, None)
+        return Construction(tuple(run.carried()), frozenset(run.functions))
+
+    return project.answer(("use", site, name), follow)
+
+
 class _Run:
     """Collects the events of one construction."""
 

@@ -388,7 +388,7 @@ def _kept_by(project: Project, site: Site, made: Value | None, depth: int) -> li
     found: list[Opened] = []
     for each in construction(project, site, made).carried:
         for handle in opened(project, each.expr, each.where, depth + 2):
-            if each.closed or _is_closed(project, handle):
+            if each.closed or is_closed(project, handle):
                 continue
             line = each.where.facts.statements[each.where.statement].line
             hop = Place(each.where.facts.path, line, f"`{project.scope(site).name}` keeps it as `{each.attr}`")
@@ -486,7 +486,7 @@ def _archive_uses(project: Project, facts: ModuleFacts) -> set[tuple[str, str]]:
 # --- closed handles ---
 
 
-def _is_closed(project: Project, handle: Opened) -> bool:
+def is_closed(project: Project, handle: Opened) -> bool:
     """Whether the function that opens the handle closes it on every path, by ``with`` or by a call."""
     facts = handle.where.facts
     function = facts.function_of(handle.where.scope)
@@ -564,7 +564,7 @@ def _report(
 
 def _judged(project: Project, site: Site, carried: Carried, handle: Opened) -> Kept | None:
     """Tell which workers a carried handle reaches, None if none that would mind."""
-    closed = carried.closed or _is_closed(project, handle)
+    closed = carried.closed or is_closed(project, handle)
     name = f"self.{carried.attr}"
     sure = handle.sure and carried.always
     if not carried.own:
@@ -573,7 +573,7 @@ def _judged(project: Project, site: Site, carried: Carried, handle: Opened) -> K
     forked = not closed and not knows_processes(project, site)
     if not _breaks(handle.kind, "closed" if closed else "open", sent, forked):
         return None
-    confidence: Confidence = "certain" if sure and not _idle(project, site) else "likely"
+    confidence: Confidence = "certain" if sure and not workers.idle(project, site) else "likely"
     if handle.kind.confidence == "possible":
         confidence = "possible"
     fate: Fate = "closed" if closed else "open"
@@ -587,7 +587,7 @@ def _inherited_by_forks(project: Project, site: Site, handle: Opened, name: str,
         kind, confidence = kind._replace(fork=kind.warned), "possible"
     if not kind.fork or knows_processes(project, site):
         return None
-    if confidence == "certain" and (not sure or _idle(project, site)):
+    if confidence == "certain" and (not sure or workers.idle(project, site)):
         confidence = "likely"
     return Kept(0, None, None, name, kind, "shared", False, True, confidence, handle.via)
 
@@ -665,7 +665,7 @@ def _passed(project: Project, site: Site, constructor: Site) -> Iterator[tuple[s
         if not any(_brings(project, arg, where) for arg in args):
             continue
         made = next((value for value in project.values(call, where) if value.expr is call and value.site == site), None)
-        if made is None or not _reaches_workers(project, facts, call):
+        if made is None or not reaches_workers(project, facts, call):
             continue
         own = {id(each.call) for carried in construction(project, site).carried for each in _of(project, carried)}
         for carried in construction(project, site, made).carried:
@@ -729,7 +729,7 @@ def _brings(project: Project, arg: Expr, where: Where) -> bool:
     return all(_held(project, value, 0) for value in values)
 
 
-def _reaches_workers(project: Project, facts: ModuleFacts, call: Call) -> bool:
+def reaches_workers(project: Project, facts: ModuleFacts, call: Call) -> bool:
     """Whether workers may get the Dataset that a call makes: not if it is only loaded without them or read directly."""
     idle = False
     for loader in workers.loaders(project):
@@ -743,27 +743,6 @@ def _reaches_workers(project: Project, facts: ModuleFacts, call: Call) -> bool:
         any(value.expr is call for value in project.values(each.iterable, Where(facts, each.scope, each.statement)))
         for each in facts.iterations
     )
-
-
-def _idle(project: Project, site: Site) -> bool:
-    """Whether the project loads the Dataset, but only ever without workers."""
-    table = _loads(project)
-    loads = [busy for each in (site, *project.subclasses(site)) for busy in table.get(each, ())]
-    return bool(loads) and not any(loads)
-
-
-def _loads(project: Project) -> dict[Site, list[bool]]:
-    """Return for each class whose instances are loaded whether each of these loaders may have workers."""
-    known = project.answers.get("loads")
-    if isinstance(known, dict):
-        return known
-    table: dict[Site, list[bool]] = defaultdict(list)
-    for loader in workers.loaders(project):
-        for value in workers.dataset_values(project, loader):
-            if value.site is not None:
-                table[value.site].append(loader.confidence is not None)
-    project.answers["loads"] = table
-    return table
 
 
 def _shared(project: Project, site: Site) -> Iterator[tuple[str, Kept]]:
@@ -846,7 +825,7 @@ def _module_handle(
             shown = f"{scope_name}.{name}" if scope_name else name
             made = (
                 None
-                if _is_closed(project, handle)
+                if is_closed(project, handle)
                 else _inherited_by_forks(project, site, handle, shown, sure=handle.sure)
             )
             if made is not None:
@@ -894,7 +873,7 @@ def _stored(
 ) -> Iterator[tuple[str, Kept]]:
     for handle in opened(project, value, Where(facts, scope, statement)):
         made = _inherited_by_forks(project, site, handle, shown, sure=False)
-        if made is not None and not _is_closed(project, handle):
+        if made is not None and not is_closed(project, handle):
             yield facts.path, _placed(project, made, site, facts, statement, handle)
 
 

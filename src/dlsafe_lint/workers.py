@@ -309,6 +309,27 @@ def dataset_values(project: Project, loader: Loader) -> list[Value]:
     return _unwrapped(project, project.values(argument[0], argument[1], 1), 0)
 
 
+def idle(project: Project, site: Site) -> bool:
+    """Whether the project loads a class of Datasets (or classes derived from it), but only ever without workers."""
+    found = loaders_of(project, site)
+    return bool(found) and all(loader.confidence is None for loader in found)
+
+
+def loaders_of(project: Project, site: Site) -> list[Loader]:
+    """Return the loaders that read from instances of a class or of classes derived from it."""
+
+    def table() -> dict[Site, list[Loader]]:
+        made: dict[Site, list[Loader]] = {}
+        for loader in loaders(project):
+            for value in dataset_values(project, loader):
+                if value.site is not None:
+                    made.setdefault(value.site, []).append(loader)
+        return made
+
+    by_class = project.answer("loaders by class", table)
+    return [loader for each in (site, *project.subclasses(site)) for loader in by_class.get(each, ())]
+
+
 def _unwrapped(project: Project, values: list[Value], depth: int) -> list[Value]:
     found = []
     for value in values:

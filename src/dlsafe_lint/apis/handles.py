@@ -356,6 +356,11 @@ HANDLES: dict[str, Handle] = {
 }
 """Openers by qualified name; "f().m()" is the method ``m`` of what ``f`` returns."""
 
+ONLY_IN_WORKERS = frozenset(
+    HANDLES[name].what for name in ("cv2.VideoCapture", "decord.VideoReader", "decord.AudioReader", "decord.AVReader")
+)
+"""Kinds (`Handle.what`) that a forked worker can't even open anew once the parent has read from one."""
+
 HOLDERS = frozenset(
     {
         "iter", "enumerate", "reversed", "zip", "map", "memoryview", "functools.partial", "contextlib.closing",

@@ -14,6 +14,8 @@ CODES: dict[str, str] = {
     "DLS000": "syntax-error",
     "DLS001": "unused-suppression",
     "DLS101": "open-handle-in-dataset",
+    "DLS102": "handle-shared-after-first-use",
+    "DLS103": "unpicklable-dataset-attribute",
     "DLS201": "lambda-for-worker",
     "DLS202": "lambda-in-dataset",
     "DLS203": "local-callable-for-worker",

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from dlsafe_lint.openings import Kept
     from dlsafe_lint.project import Project
 
-_NO_LAZY_SHAPE = frozenset({"cv2.VideoCapture", "decord.VideoReader", "decord.AudioReader", "decord.AVReader"})
-_IN_WORKERS_ONLY = frozenset(handles.HANDLES[name].what for name in _NO_LAZY_SHAPE)
-
 
 class OpenHandleInDataset(Rule):
     """A Dataset opens a file, archive or database while it is constructed, and keeps it.
@@ -145,7 +142,7 @@ def _breaks(kept: Kept) -> list[Breakage]:
 def _help(kept: Kept) -> str:
     if kept.fate == "closed":
         return f"set `{kept.name}` to None after closing it, or read from a local variable"
-    if kept.kind.what in _IN_WORKERS_ONLY:
+    if kept.kind.what in handles.ONLY_IN_WORKERS:
         return "keep the path and open it in the worker only, for each item or in `worker_init_fn`, never in the parent"
     if kept.fate == "shared":
         return "open it on first use in each process, by a function that compares `os.getpid()`"
