@@ -700,7 +700,7 @@ def _passed_as_field(project: Project, site: Site) -> Iterator[tuple[str, Kept]]
                 if not _brings(project, arg, where) or all(each.site != site for each in project.called(facts, call)):
                     continue
                 carried = Carried(name or "", arg, where, Visit(site, "", None))
-                for handle in opened(project, arg, where) if _reaches_workers(project, facts, call) else ():
+                for handle in opened(project, arg, where) if reaches_workers(project, facts, call) else ():
                     judged = _judged(project, site, carried, handle)
                     if judged is not None:
                         opener = _opener_in(handle, facts, call.statement)
@@ -942,7 +942,7 @@ def _from_outside(project: Project) -> Iterator[tuple[Site, str, Kept]]:
                     or value.where is None
                 ):
                     continue  # the receiver of a method has no call
-                if _is_reset(facts, store) or not _reaches_workers(project, value.where.facts, value.expr):
+                if _is_reset(facts, store) or not reaches_workers(project, value.where.facts, value.expr):
                     continue
                 carried = Carried(store.attr, store.value, where, Visit(value.site, "", None), always=False)
                 for handle in opened(project, store.value, where):

@@ -383,11 +383,21 @@ class Project:
     def _frame_fits(self, frame: Frame | None, facts: ModuleFacts, scope: int) -> bool:
         return frame is not None and frame.path == facts.path and frame.scope == facts.function_of(scope)
 
-    def _added(self, base: str, where: Where) -> list[Value]:
-        """Return what is put into the collection named ``base`` (``x.append(e)``, ``x[k] = e``) in the function."""
+    def added(self, base: str, where: Where) -> list[Collection]:
+        """Return what is put into the collection named ``base`` in the function that ``where`` is in.
+
+        Args:
+            base: dotted name as written ("transforms", "self.files").
+            where: only the scope counts.
+
+        Returns:
+            A list of what comes without keys (``x.append(e)``) and a dict of what has some (``x[k] = e``).
+        """
         table = self.answer(("added", where.facts.path), lambda: _additions(where.facts))
-        added = table.get((base, where.facts.function_of(where.scope)), ())
-        return [Value("collection", expr=each, where=where) for each in added]
+        return list(table.get((base, where.facts.function_of(where.scope)), ()))
+
+    def _added(self, base: str, where: Where) -> list[Value]:
+        return [Value("collection", expr=each, where=where) for each in self.added(base, where)]
 
     def _param(self, facts: ModuleFacts, scope: int, name: str, frame: Frame | None, depth: int) -> list[Value]:
         owner = facts.scopes[scope]

@@ -457,11 +457,11 @@ def _variable(project: Project, name: Name, where: Where, depth: int) -> Iterato
     for put in later.values():
         if put is not None:
             yield from _within(project, "dict", put, where, depth)
-    for item in project.added(name.id, Where(facts, scope, where.statement)):
-        if isinstance(item, Derived) or any(item is put for put in later.values()):
-            continue
-        if not any(store.value is item for store in facts.stores):
-            yield from _within(project, "list", item, where, depth)
+    for added in project.added(name.id, Where(facts, scope, where.statement)):
+        if added.kind == "list":
+            for item in added.items:
+                if not isinstance(item, Derived):
+                    yield from _within(project, "list", item, where, depth)
 
 
 def _last_put(facts: ModuleFacts, name: str, scope: int) -> dict[object, Expr | None]:
