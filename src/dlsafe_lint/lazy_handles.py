@@ -1,0 +1,616 @@
+"""How a class is rewritten whose constructor opens handles: each becomes a property that opens it on first use.
+
+What the opening expression needs of the constructor (parameters, values that may be others later) is kept on ``self``;
+what is on ``self`` already is used. Where the result might not be the same, there is none.
+"""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import libcst as cst
+
+from dlsafe_lint import lazy_property, openings, reopening
+from dlsafe_lint.apis import BUILTINS
+from dlsafe_lint.datasets import expressions
+from dlsafe_lint.facts import Attribute as AttributeExpr
+from dlsafe_lint.facts import Call, Name, parts
+from dlsafe_lint.facts import Lambda as LambdaExpr
+from dlsafe_lint.lazy_closing import Closers
+from dlsafe_lint.lazy_property import assigned, code, is_attribute
+from dlsafe_lint.project import Where
+from dlsafe_lint.rule import Draft
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dlsafe_lint.facts import Binding, Expr, ModuleFacts, Scope, Store
+    from dlsafe_lint.openings import Kept
+    from dlsafe_lint.project import Project, Site
+    from dlsafe_lint.rule import Replacement, Tree
+
+
+@dataclass(slots=True)
+class _Needs:
+    """What an expression needs in order to be evaluated later.
+
+    Attributes:
+        attr: the attribute that it is the value of.
+        kept: what must be kept on ``self`` under which name: the expression's text to the name.
+        roots: the variable that each of these texts starts with, and the statement at which it has its value.
+        inlined: local variables that hold a handle, and the statements that bind them.
+    """
+
+    attr: str
+    kept: dict[str, str] = field(default_factory=dict)
+    roots: dict[str, tuple[str, int]] = field(default_factory=dict)
+    inlined: dict[str, int] = field(default_factory=dict)
+
+
+class _Opening(NamedTuple):
+    """A statement of a constructor that becomes a property."""
+
+    attr: str
+    helper: str
+    statement: int
+    line: cst.SimpleStatementLine
+    value: cst.BaseExpression
+    annotation: cst.Annotation | None
+    needs: _Needs
+
+
+class Change:
+    """The change of one class: what its constructor opens becomes properties.
+
+    Attributes:
+        changed: the statements whose findings the change removes.
+    """
+
+    def __init__(self, facts: ModuleFacts, project: Project, tree: Tree, site: Site, suppressed: set[int]) -> None:
+        """Make ready for a class of a module, in which some statements must not be touched."""
+        self.facts = facts
+        self.project = project
+        self.tree = tree
+        self.module = tree.module
+        self.site = site
+        self.suppressed = suppressed
+        self.taken = reopening.taken_names(self.project, site)
+        self.helpers: dict[str, str] = {}
+        self.kept: dict[str, tuple[str, int]] = {}
+        self.lines: dict[cst.CSTNode, list[cst.SimpleStatementLine]] = {}
+        self.changed: list[int] = []
+        self.method: Scope | None = None
+        self.receiver = "self"
+
+    def draft(self, rows: Sequence[Kept]) -> Draft | None:
+        """Return the fix, None where there is none."""
+        names = {row.name.removeprefix("self.") for row in rows}
+        made: list[_Opening] = []
+        left: list[Kept] = []
+        for row in rows:
+            opening = self._opening(row, names)
+            if opening is None:
+                left.append(row)
+            else:
+                made.append(opening)
+        # a class that asks for its process id counts as one that takes care of forked workers
+        if not made or any(row.forked and row.kind.fork and row.fate == "open" for row in left):
+            return None
+        imported = lazy_property.getpid(self.module, self.facts)
+        changed = self._class(made, imported.getpid) if imported is not None else None
+        if imported is None or changed is None:
+            return None
+        self.changed = [each.statement for each in made]
+        what = _listed([f"`{self.receiver}.{each.attr}`" for each in made])
+        klass = self.tree.statements[self.project.scope(self.site).statement]
+        return Draft(
+            f"Open {what} on first use in each process",
+            {klass: changed, **imported.replacements},
+            applicability="unsafe",
+            defines=("os",) if imported.replacements else (),
+        )
+
+    # --- what can be opened later ---
+
+    def _opening(self, row: Kept, names: set[str]) -> _Opening | None:
+        """Return how the statement that keeps a handle can open it later, None if it can't."""
+        method = reopening.method_of(self.facts, row.statement)
+        attr = row.name.removeprefix("self.")
+        if (
+            row.call is not None
+            or row.fate != "open"
+            or row.statement in self.suppressed
+            or method is None
+            or self.method not in (None, method)
+            or self.facts.statements[row.statement].block != method.body
+            or not reopening.runs_once(self.project, self.site, method)
+            or not reopening.may_be_property(self.project, self.site, attr, row.statement)
+        ):
+            return None
+        store = self._store(row.statement, attr)
+        node = self.tree.statements[row.statement]
+        target, value, annotation = assigned(node)
+        if store is None or store.value is None or value is None or not is_attribute(target, attr):
+            return None
+        line = self.tree.parents[node]
+        if not isinstance(line, cst.SimpleStatementLine) or len(line.body) > 1:
+            return None
+        if annotation is not None:
+            annotation = self._type(annotation)
+            if annotation is None:
+                return None
+        self.method, self.receiver = method, method.params[0].name
+        where = Where(self.facts, method.index, row.statement)
+        found = openings.opened(self.project, store.value, where)
+        in_order = any(reopening.reads_in_order(self.project, each) for each in found)
+        if not found or not all(reopening.can_reopen(self.project, each) for each in found):
+            return None
+        if reopening.construction_depends_on(self.project, self.site, attr, row.statement, in_order=in_order):
+            return None
+        needs = _Needs(attr)
+        moved = self._moved(value, row.statement, needs, names)
+        if moved is None or not self._is_local_use_over(needs, row.statement, in_order=in_order):
+            return None
+        for text, (root, at) in needs.roots.items():
+            if not self._same_value(root, at, row.statement):
+                return None
+            self.kept.setdefault(text, (needs.kept[text], row.statement))
+        helper = self._free(
+            [f"_{attr}" if not attr.startswith("_") else f"_opened{attr}", f"_opened_{attr.strip('_')}"]
+        )
+        self.helpers[attr] = helper
+        return _Opening(attr, helper, row.statement, line, moved, annotation, needs)
+
+    def _store(self, statement: int, attr: str) -> Store | None:
+        return next((each for each in self.facts.stores if each.statement == statement and each.attr == attr), None)
+
+    def _type(self, annotation: cst.Annotation) -> cst.Annotation | None:
+        """Return the annotation for a property: without None, and only if it can be evaluated where the class is."""
+        node = annotation.annotation
+        match node:
+            case cst.Subscript(value, [cst.SubscriptElement(cst.Index(inner))]) if "Optional" in code(value):
+                node = inner
+            case cst.BinaryOperation(left, cst.BitOr(), cst.Name("None")):
+                node = left
+        fine = self.facts.future_annotations or isinstance(node, cst.SimpleString) or self._is_evaluable(node)
+        return annotation.with_changes(annotation=node) if fine else None
+
+    def _is_evaluable(self, node: cst.CSTNode) -> bool:
+        """Whether a type can be evaluated at any place of the module after its imports."""
+        match node:
+            case cst.Name(name):
+                bindings = self.facts.scopes[0].bindings.get(name, [])
+                top = self.facts.scopes[0].body
+                return name in BUILTINS if not bindings else all(each.block == top for each in bindings)
+            case cst.Attribute(value):
+                return self._is_evaluable(value)
+            case cst.Subscript(value, elements):
+                inner = [each.slice.value for each in elements if isinstance(each.slice, cst.Index)]
+                return len(inner) == len(elements) and all(self._is_evaluable(each) for each in (value, *inner))
+        return False
+
+    def _is_local_use_over(self, needs: _Needs, statement: int, *, in_order: bool) -> bool:
+        """Whether nothing that is done to a local handle beside keeping it must be done to every new one."""
+        method = self.method
+        assert method is not None
+        kept = frozenset({statement, *needs.inlined.values(), *self._keeping_statements()})
+        return not any(
+            reopening.function_depends_on(self.facts, method.index, name, kept, in_order=in_order)
+            for name in needs.inlined
+        )
+
+    def _keeping_statements(self) -> set[int]:
+        return {kept.statement for kept in openings.kept(self.project).get(self.facts.path, ()) if kept.call is None}
+
+    def _same_value(self, name: str, one: int, other: int) -> bool:
+        """Whether a variable of the method has the same value at two statements."""
+        method = self.method
+        assert method is not None
+        first, last = sorted((one, other))
+        return not any(first < each.statement < last for each in method.bindings.get(name, ()) if each.how != "param")
+
+    # --- what the opening expression needs ---
+
+    def _moved(
+        self, value: cst.BaseExpression, statement: int, needs: _Needs, names: set[str]
+    ) -> cst.BaseExpression | None:
+        """Return the expression as a property evaluates it, None if that would not be the same."""
+        if isinstance(value, cst.GeneratorExp):
+            return None
+        search = _Search(self, statement, needs, names, _bound_in(self.tree, value))
+        return self.tree.replaced(value, search.replacements) if search.collect(value) else None
+
+    def keep(self, text: str, root: str, wanted: str, statement: int, needs: _Needs) -> str | None:
+        """Return the attribute that keeps the value of an expression of the constructor; None if there can't be one."""
+        if text in needs.kept:
+            return needs.kept[text]
+        if text in self.kept and self._same_value(root, self.kept[text][1], statement):
+            return self.kept[text][0]
+        if text in self.kept:
+            return None
+        attr = self._existing(text, root, statement)
+        if attr is None:
+            longer = f"{needs.attr.strip('_')}_{'path' if wanted == needs.attr else wanted}"
+            attr = self._free([longer] if wanted == needs.attr else [wanted, longer])
+            needs.kept[text] = attr
+            needs.roots[text] = (root, statement)
+        return attr
+
+    def _existing(self, text: str, root: str, statement: int) -> str | None:
+        """Return the attribute in which the constructor keeps the value anyway."""
+        method = self.method
+        assert method is not None
+        for store in self.facts.stores:
+            if store.scope != method.index or store.attr is None or store.attr in self.helpers:
+                continue
+            target, value, _ = assigned(self.tree.statements[store.statement])
+            if (
+                value is not None
+                and code(value) == text
+                and is_attribute(target, store.attr)
+                and self.facts.statements[store.statement].block == method.body
+                and self._same_value(root, store.statement, statement)
+                and reopening.stays(self.project, self.site, store.attr, max(statement, store.statement))
+                and (store.statement < statement or self._is_quiet(statement, store.statement))
+            ):
+                return store.attr
+        return None
+
+    def _is_quiet(self, first: int, last: int) -> bool:
+        """Whether between two statements of the constructor nobody can have used the handle."""
+        method = self.method
+        assert method is not None
+        return not any(
+            first < call.statement < last and self.facts.function_of(call.scope) == method.index
+            for call in self.facts.calls
+        ) and not any(
+            first < number < last and isinstance(expr, AttributeExpr) and expr.value == Name(self.receiver)
+            for expr, scope, number in expressions(self.facts)
+            if self.facts.function_of(scope) == method.index
+        )
+
+    def _free(self, wanted: Sequence[str]) -> str:
+        """Return the first of the names, or the last one with a number, that is no attribute so far."""
+        numbered = (f"{wanted[-1]}_{number}" for number in itertools.count(2))
+        name = next(each for each in itertools.chain(wanted, numbered) if each not in self.taken)
+        self.taken.add(name)
+        return name
+
+    # --- the class as it becomes ---
+
+    def _class(self, made: Sequence[_Opening], getpid: str) -> cst.ClassDef | None:
+        """Return the class with its properties, None if something in it would get lost or no longer be right."""
+        klass = self.tree.statements[self.project.scope(self.site).statement]
+        if not isinstance(klass, cst.ClassDef) or not isinstance(klass.body, cst.IndentedBlock):
+            return None
+        constructor = self._constructor(klass.body)
+        if constructor is None:
+            return None
+        for opening in made:
+            lines = [
+                lazy_property.keeping(self.module, self.receiver, attr, text)
+                for text, attr in opening.needs.kept.items()
+            ]
+            lines.append(lazy_property.reset(self.module, self.receiver, opening.helper, opening.annotation))
+            lines[0] = lines[0].with_changes(leading_lines=opening.line.leading_lines)
+            self.lines[opening.line] = lines
+        self._drop_locals(made)
+        closers = Closers(self.facts, self.project, self.tree, self.site, klass, self.receiver)
+        if not all(closers.rewrite(each.attr, each.helper, each.line) for each in made):
+            return None
+        replacements: dict[cst.CSTNode, Replacement] = dict(closers.replacements)
+        for line, lines in self._joined_lines().items():
+            replacements[line] = cst.FlattenSentinel(lines)
+        new = [
+            lazy_property.property_of(
+                self.module,
+                opening.attr,
+                opening.helper,
+                self.receiver,
+                getpid,
+                opening.value,
+                opening.annotation,
+                opening.line.trailing_whitespace,
+            )
+            for opening in made
+        ]
+        new.append(lazy_property.state(self.module, self.receiver, [opening.helper for opening in made]))
+        changed = self.tree.replaced(constructor, replacements)
+        klass_changed = self.tree.replaced(klass, {**replacements, constructor: cst.FlattenSentinel([changed, *new])})
+        return klass_changed if lazy_property.comments(klass) == lazy_property.comments(klass_changed) else None
+
+    def _constructor(self, body: cst.IndentedBlock) -> cst.FunctionDef | None:
+        """Return the method behind which the properties go: the constructor, else the one that opens the handles."""
+        assert self.method is not None
+        functions = {each.name.value: each for each in body.body if isinstance(each, cst.FunctionDef)}
+        return next(
+            (functions[name] for name in ("__init__", "__post_init__", self.method.name) if name in functions), None
+        )
+
+    def _drop_locals(self, made: Sequence[_Opening]) -> None:
+        """Take out the local variables that only held the handle from which the attributes were taken."""
+        assert self.method is not None
+        function = self.tree.statements[self.method.statement]
+        values = [opening.line for opening in made]
+        for name, statement in {pair for opening in made for pair in opening.needs.inlined.items()}:
+            binding = self.tree.line_of(self.tree.statements[statement])
+            uses = [
+                node
+                for node in self.tree.names(name)
+                if function in (around := self.tree.enclosing(node))
+                and binding not in around
+                and not any(value in around for value in values)
+            ]
+            if not uses and isinstance(binding, cst.SimpleStatementLine):
+                self._replace_local(binding, statement, made)
+
+    def _replace_local(self, binding: cst.SimpleStatementLine, statement: int, made: Sequence[_Opening]) -> None:
+        """Put what must be kept where the local variable was bound."""
+        moved: list[cst.SimpleStatementLine] = []
+        for opening in made:
+            for text, attr in opening.needs.kept.items():
+                if opening.needs.roots[text][1] == statement:
+                    line = lazy_property.keeping(self.module, self.receiver, attr, text)
+                    moved.append(line)
+                    lines = self.lines[opening.line]
+                    rest = [
+                        each
+                        for each in lines
+                        if not each.deep_equals(line.with_changes(leading_lines=each.leading_lines))
+                    ]
+                    rest[0] = rest[0].with_changes(leading_lines=lines[0].leading_lines)
+                    self.lines[opening.line] = rest
+        if moved:
+            moved[0] = moved[0].with_changes(leading_lines=binding.leading_lines)
+        self.lines[binding] = moved
+
+    def _joined_lines(self) -> dict[cst.CSTNode, list[cst.SimpleStatementLine]]:
+        """Give the lines above a line that is gone to the next one."""
+        for line, lines in list(self.lines.items()):
+            block = self.tree.parents[line]
+            if lines or not isinstance(block, cst.IndentedBlock) or not isinstance(line, cst.SimpleStatementLine):
+                continue
+            at = block.body.index(line)
+            below = block.body[at + 1] if at + 1 < len(block.body) else None
+            if isinstance(below, cst.SimpleStatementLine) and line.leading_lines:
+                after = self.lines.get(below, [below])
+                if after:
+                    first = after[0].with_changes(leading_lines=[*line.leading_lines, *after[0].leading_lines])
+                    self.lines[below] = [first, *after[1:]]
+        return self.lines
+
+
+class _Search:
+    """Looks through an expression for what it needs, and finds what to put in its place."""
+
+    def __init__(self, change: Change, statement: int, needs: _Needs, names: set[str], bound: frozenset[str]) -> None:
+        self.change = change
+        self.facts = change.facts
+        self.tree = change.tree
+        self.project = change.project
+        self.statement = statement
+        self.scope = change.facts.statements[statement].scope
+        self.needs = needs
+        self.names = names
+        self.bound = bound
+        self.replacements: dict[cst.CSTNode, cst.CSTNode] = {}
+
+    @property
+    def where(self) -> Where:
+        """The place of the expression."""
+        return Where(self.facts, self.scope, self.statement)
+
+    def collect(self, node: cst.CSTNode) -> bool:
+        """Note what the expression needs; False if it can't be evaluated elsewhere."""
+        match node:
+            case cst.NamedExpr() | cst.Await() | cst.Yield() | cst.Lambda():
+                return False
+            case cst.Call():
+                return self._call(node)
+            case cst.Name():
+                return node.value in self.bound or self._variable(node)
+            case cst.Attribute() | cst.Subscript():
+                root = _root(node)
+                if root is not None and root.value not in self.bound:
+                    return self._chain(node, root)
+        return all(self.collect(child) for child in node.children if child in self.tree.parents)
+
+    def _call(self, node: cst.Call) -> bool:
+        call = self.facts.calls[self.tree.numbers[node]]
+        if not reopening.opens(self.project, self.facts, call, self.change.receiver) and not reopening.only_computes(
+            self.project, self.facts, call
+        ):
+            return False
+        func = node.func
+        root = func
+        while isinstance(root, cst.Attribute):
+            root = root.value
+        if isinstance(root, cst.Name) and root.value not in self.bound:
+            at = self.facts.resolve(root.value, self.scope)
+            if at <= 0:
+                fine = at < 0 or reopening.is_lasting_name(self.project, self.facts, root.value)
+            elif isinstance(func, cst.Attribute):
+                own = root.value == self.change.receiver and func.value is root
+                fine = own or self.collect(func.value)
+            else:
+                fine = False
+        else:
+            fine = isinstance(func, cst.Attribute) and self.collect(func.value)
+        return fine and all(self.collect(arg.value) for arg in node.args)
+
+    def _variable(self, node: cst.Name) -> bool:
+        at = self.facts.resolve(node.value, self.scope)
+        if at < 0:
+            return node.value in BUILTINS
+        if at == 0:
+            return reopening.is_lasting_name(self.project, self.facts, node.value) or self._keep(node, node.value)
+        if at != self.scope or node.value == self.change.receiver:
+            return False
+        handle = openings.opened(self.project, Name(node.value), self.where)
+        bindings = self.facts.scopes[at].bindings[node.value]
+        if handle:
+            return len(bindings) == 1 and self._inline(node, bindings[0])
+        if not all(self._is_plain(each) for each in bindings):
+            return False
+        if reopening.is_changed_local(self.facts, node.value, at, self.statement):
+            return False
+        return self._keep(node, node.value)
+
+    def _is_plain(self, binding: Binding, depth: int = 0) -> bool:
+        """Whether a variable is bound to something that can be kept: what callers pass, or text made of it."""
+        if binding.how == "param":
+            return any(
+                each.name in self.facts.scopes[self.scope].bindings and each.kind in ("positional", "keyword")
+                for each in self.facts.scopes[self.scope].params
+                if binding in self.facts.scopes[self.scope].bindings.get(each.name, ())
+            )
+        return binding.how == "assign" and depth < 5 and self._is_plain_value(binding.value, depth)
+
+    def _is_plain_value(self, expr: Expr, depth: int) -> bool:
+        match expr:
+            case Call():
+                known = reopening.only_computes(self.project, self.facts, expr) or self.project.callee(
+                    self.facts, expr
+                ) in ("glob.glob", "os.listdir", "os.environ.get", "os.getenv")
+                return known and all(self._is_plain_value(each, depth) for each in parts(expr) if each is not expr.func)
+            case LambdaExpr():
+                return False
+            case Name(name):
+                at = self.facts.resolve(name, self.scope)
+                if at == self.scope:
+                    return all(
+                        self._is_plain(each, depth + 1) for each in self.facts.scopes[at].bindings[name]
+                    ) and not openings.opened(self.project, expr, self.where)
+                return True
+        return all(self._is_plain_value(each, depth) for each in parts(expr))
+
+    def _inline(self, node: cst.Name, binding: Binding) -> bool:
+        """Put what a local variable is bound to in its place."""
+        change = self.change
+        assign = self.tree.statements[binding.statement]
+        line = self.tree.parents[assign]
+        assert change.method is not None
+        if (
+            binding.how != "assign"
+            or binding.statement in change.suppressed
+            or self.facts.statements[binding.statement].block != change.method.body
+            or not isinstance(assign, cst.Assign)
+            or len(assign.targets) > 1
+            or not isinstance(assign.targets[0].target, cst.Name)
+            or not isinstance(line, cst.SimpleStatementLine)
+            or len(line.body) > 1
+        ):
+            return False
+        inner = _Search(change, binding.statement, self.needs, self.names, _bound_in(self.tree, assign.value))
+        if not inner.collect(assign.value):
+            return False
+        moved = self.tree.replaced(assign.value, inner.replacements)
+        if not isinstance(moved, (cst.Call, cst.Subscript, cst.Attribute)):
+            return False
+        self.needs.inlined[node.value] = binding.statement
+        self.replacements[node] = moved
+        return True
+
+    def _chain(self, node: cst.Attribute | cst.Subscript, root: cst.Name) -> bool:
+        """Note what attributes and items of a variable need."""
+        at = self.facts.resolve(root.value, self.scope)
+        first = _first_attribute(node)
+        last = _last_step(node) or f"{self.needs.attr.strip('_')}_path"
+        if at == self.scope and root.value == self.change.receiver:
+            if first is None:
+                return False
+            if first in self.change.helpers:
+                return True
+            if first in self.names:
+                return False
+            stays = reopening.stays(self.project, self.change.site, first, self.statement)
+            if stays and isinstance(node, cst.Attribute) and node.value is root:
+                return True
+            return self._keep(node, root.value, last)
+        if at == self.scope:
+            if openings.opened(self.project, Name(root.value), self.where):
+                return self._variable(root)
+            plain = all(self._is_plain(each) for each in self.facts.scopes[at].bindings[root.value])
+            return plain and self._keep(node, root.value, last)
+        if at == 0:
+            expr = _expression(node)
+            lasting = reopening.is_lasting_name(self.project, self.facts, root.value)
+            if lasting and expr is not None and reopening.is_literal(self.project, expr, self.where):
+                return True
+            return self._keep(node, root.value, last)
+        return False
+
+    def _keep(self, node: cst.BaseExpression, root: str, wanted: str | None = None) -> bool:
+        """Put an attribute of ``self`` that keeps the value in the place of an expression."""
+        attr = self.change.keep(code(node), root, (wanted or root).lower(), self.statement, self.needs)
+        if attr is None:
+            return False
+        self.replacements[node] = cst.Attribute(cst.Name(self.change.receiver), cst.Name(attr))
+        return True
+
+
+def _root(node: cst.CSTNode) -> cst.Name | None:
+    """Return the variable whose attributes and items, by literal keys, an expression takes."""
+    while True:
+        match node:
+            case cst.Name():
+                return node
+            case cst.Attribute(value):
+                node = value
+            case cst.Subscript(value, [cst.SubscriptElement(cst.Index(cst.SimpleString() | cst.Integer()))]):
+                node = value
+            case _:
+                return None
+
+
+def _first_attribute(node: cst.CSTNode) -> str | None:
+    first = None
+    while isinstance(node, (cst.Attribute, cst.Subscript)):
+        first = node.attr.value if isinstance(node, cst.Attribute) else None
+        node = node.value
+    return first
+
+
+def _last_step(node: cst.Attribute | cst.Subscript) -> str | None:
+    """Return the last attribute or key of an expression if that can be the name of an attribute."""
+    match node:
+        case cst.Attribute(_, cst.Name(name)):
+            return name.strip("_")
+        case cst.Subscript(_, [cst.SubscriptElement(cst.Index(cst.SimpleString() as key))]):
+            text = key.evaluated_value
+            return text if isinstance(text, str) and text.isidentifier() and not keyword.iskeyword(text) else None
+    return None
+
+
+def _expression(node: cst.CSTNode) -> Expr | None:
+    """Return a chain of attributes as the facts spell it."""
+    match node:
+        case cst.Name(name):
+            return Name(name)
+        case cst.Attribute(value, cst.Name(attr)):
+            inner = _expression(value)
+            return AttributeExpr(inner, attr) if inner is not None else None
+    return None
+
+
+def _bound_in(tree: Tree, value: cst.BaseExpression) -> frozenset[str]:
+    """Return the variables of the comprehensions in an expression."""
+    found = set()
+    stack: list[tuple[cst.CSTNode, bool]] = [(value, False)]
+    while stack:
+        node, inside = stack.pop()
+        if inside and isinstance(node, cst.Name):
+            found.add(node.value)
+        stack += [
+            (child, inside or (isinstance(node, cst.CompFor) and node.target is child))
+            for child in node.children
+            if child in tree.parents
+        ]
+    return frozenset(found)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
