@@ -193,7 +193,7 @@ class Closers:
             if isinstance(outer, cst.If) and outer.body is inner and any(outer.test is test for test in tests):
                 return not _is_negative(outer.test)
             if isinstance(outer, cst.IndentedBlock):
-                above = itertools.takewhile(lambda each, end=inner: each is not end, outer.body)
+                above = _beside(outer, inner)[0]
                 if any(
                     isinstance(each, cst.If)
                     and any(each.test is test for test in tests)
@@ -213,7 +213,7 @@ class Closers:
             block = self.tree.parents[at]
             if not isinstance(block, cst.IndentedBlock):
                 return None
-            below = [each for each in itertools.dropwhile(lambda each, start=at: each is not start, block.body)][1:]
+            below = _beside(block, at)[1]
             for other in below[:1]:
                 if isinstance(other, cst.SimpleStatementLine) and len(other.body) == 1:
                     target, value, _ = assigned(other.body[0])
@@ -222,6 +222,12 @@ class Closers:
             at = self.tree.parents[block]
             if below or not isinstance(at, (cst.If, cst.Try)):
                 return None
+
+
+def _beside(block: cst.IndentedBlock, line: cst.CSTNode) -> tuple[list[cst.CSTNode], list[cst.CSTNode]]:
+    """Return what stands in a block above and below a line of it."""
+    at = next(index for index, each in enumerate(block.body) if each is line)
+    return list(block.body[:at]), list(block.body[at + 1 :])
 
 
 def _is_negative(test: cst.BaseExpression) -> bool:

@@ -15,7 +15,8 @@ import libcst as cst
 
 from dlsafe_lint import lazy_property, openings, reopening
 from dlsafe_lint.apis import BUILTINS
-from dlsafe_lint.datasets import expressions
+from dlsafe_lint.apis.reopening import ITERATING
+from dlsafe_lint.datasets import CONSTRUCTORS, expressions
 from dlsafe_lint.facts import Attribute as AttributeExpr
 from dlsafe_lint.facts import Call, Name, parts
 from dlsafe_lint.facts import Lambda as LambdaExpr
@@ -42,12 +43,14 @@ class _Needs:
         kept: what must be kept on ``self`` under which name: the expression's text to the name.
         roots: the variable that each of these texts starts with, and the statement at which it has its value.
         inlined: local variables that hold a handle, and the statements that bind them.
+        moved: lines that keep what is needed, but after the handle may have been used.
     """
 
     attr: str
     kept: dict[str, str] = field(default_factory=dict)
     roots: dict[str, tuple[str, int]] = field(default_factory=dict)
     inlined: dict[str, int] = field(default_factory=dict)
+    moved: list[cst.SimpleStatementLine] = field(default_factory=list)
 
 
 class _Opening(NamedTuple):
@@ -125,7 +128,7 @@ class Change:
             or row.statement in self.suppressed
             or method is None
             or self.method not in (None, method)
-            or self.facts.statements[row.statement].block != method.body
+            or not self._is_simply_reached(row.statement, method)
             or not reopening.runs_once(self.project, self.site, method)
             or not reopening.may_be_property(self.project, self.site, attr, row.statement)
         ):
@@ -163,6 +166,22 @@ class Change:
         )
         self.helpers[attr] = helper
         return _Opening(attr, helper, row.statement, line, moved, annotation, needs)
+
+    def _is_simply_reached(self, statement: int, method: Scope) -> bool:
+        """Whether a statement of a method runs at most once, and what it raises goes to the caller."""
+        block = self.facts.statements[statement].block
+        while block != method.body:
+            if self.facts.blocks[block].kind not in ("if", "else"):
+                return False
+            block = self.facts.blocks[block].parent
+        return True
+
+    def is_above(self, earlier: int, statement: int) -> bool:
+        """Whether a statement of the constructor ran, once, whenever another one runs."""
+        assert self.method is not None
+        around = self.facts.statements[earlier].block
+        within = self.facts.within(self.facts.statements[statement].block, around)
+        return within and self._is_simply_reached(earlier, self.method)
 
     def _store(self, statement: int, attr: str) -> Store | None:
         return next((each for each in self.facts.stores if each.statement == statement and each.attr == attr), None)
@@ -227,11 +246,11 @@ class Change:
         """Return the attribute that keeps the value of an expression of the constructor; None if there can't be one."""
         if text in needs.kept:
             return needs.kept[text]
-        if text in self.kept and self._same_value(root, self.kept[text][1], statement):
-            return self.kept[text][0]
-        if text in self.kept:
-            return None
-        attr = self._existing(text, root, statement)
+        if text in self.kept and self.is_above(self.kept[text][1], statement):
+            return self.kept[text][0] if self._same_value(root, self.kept[text][1], statement) else None
+        attr, line = self._existing(text, root, statement)
+        if line is not None:
+            needs.moved.append(line)
         if attr is None:
             longer = f"{needs.attr.strip('_')}_{'path' if wanted == needs.attr else wanted}"
             attr = self._free([longer] if wanted == needs.attr else [wanted, longer])
@@ -239,8 +258,12 @@ class Change:
             needs.roots[text] = (root, statement)
         return attr
 
-    def _existing(self, text: str, root: str, statement: int) -> str | None:
-        """Return the attribute in which the constructor keeps the value anyway."""
+    def has(self, name: str, statement: int) -> bool:
+        """Whether the constructor keeps the value of a variable anyway."""
+        return self._existing(name, name, statement)[0] is not None
+
+    def _existing(self, text: str, root: str, statement: int) -> tuple[str | None, cst.SimpleStatementLine | None]:
+        """Return the attribute in which the constructor keeps the value anyway, and the line if that comes too late."""
         method = self.method
         assert method is not None
         for store in self.facts.stores:
@@ -251,13 +274,16 @@ class Change:
                 value is not None
                 and code(value) == text
                 and is_attribute(target, store.attr)
-                and self.facts.statements[store.statement].block == method.body
+                and self.is_above(store.statement, statement)
                 and self._same_value(root, store.statement, statement)
                 and reopening.stays(self.project, self.site, store.attr, max(statement, store.statement))
-                and (store.statement < statement or self._is_quiet(statement, store.statement))
             ):
-                return store.attr
-        return None
+                if store.statement < statement or self._is_quiet(statement, store.statement):
+                    return store.attr, None
+                line = self.tree.line_of(self.tree.statements[store.statement])
+                if isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1:
+                    return store.attr, line
+        return None, None
 
     def _is_quiet(self, first: int, last: int) -> bool:
         """Whether between two statements of the constructor nobody can have used the handle."""
@@ -294,16 +320,21 @@ class Change:
                 lazy_property.keeping(self.module, self.receiver, attr, text)
                 for text, attr in opening.needs.kept.items()
             ]
+            for late in opening.needs.moved:
+                lines.append(late.with_changes(leading_lines=_without_blanks(late.leading_lines)))
+                self.lines[late] = []
             lines.append(lazy_property.reset(self.module, self.receiver, opening.helper, opening.annotation))
-            lines[0] = lines[0].with_changes(leading_lines=opening.line.leading_lines)
-            self.lines[opening.line] = lines
+            self.lines[opening.line] = _under(opening.line.leading_lines, lines)
         self._drop_locals(made)
+        helper = self._helper_of_one_call(klass, made)
         closers = Closers(self.facts, self.project, self.tree, self.site, klass, self.receiver)
         if not all(closers.rewrite(each.attr, each.helper, each.line) for each in made):
             return None
         replacements: dict[cst.CSTNode, Replacement] = dict(closers.replacements)
-        for line, lines in self._joined_lines().items():
+        for line, lines in self._joined_lines(made).items():
             replacements[line] = cst.FlattenSentinel(lines)
+        if helper is not None:
+            replacements[helper] = cst.FlattenSentinel([])
         new = [
             lazy_property.property_of(
                 self.module,
@@ -329,6 +360,40 @@ class Change:
         return next(
             (functions[name] for name in ("__init__", "__post_init__", self.method.name) if name in functions), None
         )
+
+    def _helper_of_one_call(self, klass: cst.ClassDef, made: Sequence[_Opening]) -> cst.FunctionDef | None:
+        """Return the helper method that does nothing but open, once what it would do now stands where it is called."""
+        assert self.method is not None
+        function = self.tree.statements[self.method.statement]
+        if self.method.name in CONSTRUCTORS or not isinstance(function, cst.FunctionDef) or function.decorators:
+            return None
+        named = [
+            node
+            for node in self.tree.parents
+            if isinstance(node, cst.Attribute) and node.attr.value == self.method.name
+        ]
+        line = self.tree.line_of(named[0]) if len(named) == 1 else None
+        shared = [
+            each
+            for each in reopening.family(self.project, self.site)
+            if each != self.site and self.method.name in self.project.scope(each).bindings
+        ]
+        if (
+            shared
+            or len(self.method.params) > 1
+            or [*function.body.body] != [opening.line for opening in made]
+            or any(lazy_property.comments(each) for opening in made for each in opening.line.leading_lines)
+            or not isinstance(line, cst.SimpleStatementLine)
+            or klass not in self.tree.enclosing(line)
+            or len(line.body) > 1
+            or not isinstance(line.body[0], cst.Expr)
+            or lazy_property.comments(line.trailing_whitespace)
+        ):
+            return None
+        lines = [new for opening in made for new in self.lines.pop(opening.line)]
+        lines[0] = lines[0].with_changes(leading_lines=line.leading_lines)
+        self.lines[line] = lines
+        return function
 
     def _drop_locals(self, made: Sequence[_Opening]) -> None:
         """Take out the local variables that only held the handle from which the attributes were taken."""
@@ -367,18 +432,20 @@ class Change:
             moved[0] = moved[0].with_changes(leading_lines=binding.leading_lines)
         self.lines[binding] = moved
 
-    def _joined_lines(self) -> dict[cst.CSTNode, list[cst.SimpleStatementLine]]:
-        """Give the lines above a line that is gone to the next one."""
+    def _joined_lines(self, made: Sequence[_Opening]) -> dict[cst.CSTNode, list[cst.SimpleStatementLine]]:
+        """Give the lines above a line that is gone, and not just moved, to the next one."""
+        moved = [line for opening in made for line in opening.needs.moved]
         for line, lines in list(self.lines.items()):
             block = self.tree.parents[line]
             if lines or not isinstance(block, cst.IndentedBlock) or not isinstance(line, cst.SimpleStatementLine):
                 continue
             at = block.body.index(line)
             below = block.body[at + 1] if at + 1 < len(block.body) else None
-            if isinstance(below, cst.SimpleStatementLine) and line.leading_lines:
+            leading = [] if line in moved else line.leading_lines
+            if isinstance(below, cst.SimpleStatementLine) and leading:
                 after = self.lines.get(below, [below])
                 if after:
-                    first = after[0].with_changes(leading_lines=[*line.leading_lines, *after[0].leading_lines])
+                    first = after[0].with_changes(leading_lines=[*leading, *after[0].leading_lines])
                     self.lines[below] = [first, *after[1:]]
         return self.lines
 
@@ -412,6 +479,9 @@ class _Search:
                 return self._call(node)
             case cst.Name():
                 return node.value in self.bound or self._variable(node)
+            case cst.CompFor(iter=cst.Name(name) as iterated) if name not in self.bound:
+                others = [child for child in node.children if child in self.tree.parents and child is not iterated]
+                return self._variable(iterated, is_iterated=True) and all(self.collect(child) for child in others)
             case cst.Attribute() | cst.Subscript():
                 root = _root(node)
                 if root is not None and root.value not in self.bound:
@@ -439,9 +509,15 @@ class _Search:
                 fine = False
         else:
             fine = isinstance(func, cst.Attribute) and self.collect(func.value)
-        return fine and all(self.collect(arg.value) for arg in node.args)
+        iterates = isinstance(func, cst.Name) and func.value in ITERATING
+        return fine and all(
+            self._variable(arg.value, is_iterated=True)
+            if iterates and isinstance(arg.value, cst.Name) and arg.value.value not in self.bound
+            else self.collect(arg.value)
+            for arg in node.args
+        )
 
-    def _variable(self, node: cst.Name) -> bool:
+    def _variable(self, node: cst.Name, *, is_iterated: bool = False) -> bool:
         at = self.facts.resolve(node.value, self.scope)
         if at < 0:
             return node.value in BUILTINS
@@ -453,39 +529,40 @@ class _Search:
         bindings = self.facts.scopes[at].bindings[node.value]
         if handle:
             return len(bindings) == 1 and self._inline(node, bindings[0])
-        if not all(self._is_plain(each) for each in bindings):
+        if not self._is_plain(node.value):
             return False
         if reopening.is_changed_local(self.facts, node.value, at, self.statement):
             return False
+        is_list = reopening.may_be_iterated_again(self.project, node.value, self.where)
+        if is_iterated and not is_list and not self.change.has(node.value, self.statement):
+            return self._keep(node, node.value, text=f"list({node.value})")
         return self._keep(node, node.value)
 
-    def _is_plain(self, binding: Binding, depth: int = 0) -> bool:
-        """Whether a variable is bound to something that can be kept: what callers pass, or text made of it."""
-        if binding.how == "param":
-            return any(
-                each.name in self.facts.scopes[self.scope].bindings and each.kind in ("positional", "keyword")
-                for each in self.facts.scopes[self.scope].params
-                if binding in self.facts.scopes[self.scope].bindings.get(each.name, ())
-            )
-        return binding.how == "assign" and depth < 5 and self._is_plain_value(binding.value, depth)
+    def _is_plain(self, name: str, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether a variable holds something that can be kept: what callers pass, or what is computed from it."""
+        scope = self.facts.scopes[self.scope]
+        kinds = {each.name: each.kind for each in scope.params}
+        if kinds.get(name) in ("*", "**"):
+            return False
+        return all(
+            each.how == "param" or (each.how == "assign" and self._is_plain_value(each.value, seen | {name}))
+            for each in scope.bindings[name]
+        )
 
-    def _is_plain_value(self, expr: Expr, depth: int) -> bool:
+    def _is_plain_value(self, expr: Expr, seen: frozenset[str]) -> bool:
         match expr:
             case Call():
                 known = reopening.only_computes(self.project, self.facts, expr) or self.project.callee(
                     self.facts, expr
                 ) in ("glob.glob", "os.listdir", "os.environ.get", "os.getenv")
-                return known and all(self._is_plain_value(each, depth) for each in parts(expr) if each is not expr.func)
+                inner = expr.func.value if isinstance(expr.func, AttributeExpr) else None
+                given = [*expr.args, *(value for _, value in expr.keywords), *([inner] if inner else [])]
+                return known and all(self._is_plain_value(each, seen) for each in given)
             case LambdaExpr():
                 return False
-            case Name(name):
-                at = self.facts.resolve(name, self.scope)
-                if at == self.scope:
-                    return all(
-                        self._is_plain(each, depth + 1) for each in self.facts.scopes[at].bindings[name]
-                    ) and not openings.opened(self.project, expr, self.where)
-                return True
-        return all(self._is_plain_value(each, depth) for each in parts(expr))
+            case Name(name) if self.facts.resolve(name, self.scope) == self.scope and name not in seen:
+                return self._is_plain(name, seen) and not openings.opened(self.project, expr, self.where)
+        return all(self._is_plain_value(each, seen) for each in parts(expr))
 
     def _inline(self, node: cst.Name, binding: Binding) -> bool:
         """Put what a local variable is bound to in its place."""
@@ -496,7 +573,7 @@ class _Search:
         if (
             binding.how != "assign"
             or binding.statement in change.suppressed
-            or self.facts.statements[binding.statement].block != change.method.body
+            or not change.is_above(binding.statement, self.statement)
             or not isinstance(assign, cst.Assign)
             or len(assign.targets) > 1
             or not isinstance(assign.targets[0].target, cst.Name)
@@ -518,7 +595,8 @@ class _Search:
         """Note what attributes and items of a variable need."""
         at = self.facts.resolve(root.value, self.scope)
         first = _first_attribute(node)
-        last = _last_step(node) or f"{self.needs.attr.strip('_')}_path"
+        last = _last_step(node)
+        path = f"{self.needs.attr.strip('_')}_path"
         if at == self.scope and root.value == self.change.receiver:
             if first is None:
                 return False
@@ -527,29 +605,44 @@ class _Search:
             if first in self.names:
                 return False
             stays = reopening.stays(self.project, self.change.site, first, self.statement)
-            if stays and isinstance(node, cst.Attribute) and node.value is root:
-                return True
-            return self._keep(node, root.value, last)
+            of_self = node if isinstance(node, cst.Attribute) or last is not None else node.value
+            if isinstance(of_self, cst.Attribute) and of_self.value is root:
+                return stays
+            return self._keep(node, root.value, last or path)
         if at == self.scope:
             if openings.opened(self.project, Name(root.value), self.where):
                 return self._variable(root)
-            plain = all(self._is_plain(each) for each in self.facts.scopes[at].bindings[root.value])
-            return plain and self._keep(node, root.value, last)
+            if isinstance(node, cst.Subscript) and node.value is root and last is None:
+                return self._variable(root)
+            return self._is_plain(root.value) and self._keep(node, root.value, last or path)
         if at == 0:
             expr = _expression(node)
             lasting = reopening.is_lasting_name(self.project, self.facts, root.value)
             if lasting and expr is not None and reopening.is_literal(self.project, expr, self.where):
                 return True
-            return self._keep(node, root.value, last)
+            return self._keep(node, root.value, last or path)
         return False
 
-    def _keep(self, node: cst.BaseExpression, root: str, wanted: str | None = None) -> bool:
+    def _keep(self, node: cst.BaseExpression, root: str, wanted: str | None = None, text: str = "") -> bool:
         """Put an attribute of ``self`` that keeps the value in the place of an expression."""
-        attr = self.change.keep(code(node), root, (wanted or root).lower(), self.statement, self.needs)
+        attr = self.change.keep(text or code(node), root, (wanted or root).lower(), self.statement, self.needs)
         if attr is None:
             return False
         self.replacements[node] = cst.Attribute(cst.Name(self.change.receiver), cst.Name(attr))
         return True
+
+
+def _without_blanks(above: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    return list(itertools.dropwhile(lambda line: line.comment is None, above))
+
+
+def _under(above: Sequence[cst.EmptyLine], lines: Sequence[cst.SimpleStatementLine]) -> list[cst.SimpleStatementLine]:
+    """Put blank lines above the first of some lines, and the comments that follow them above the last."""
+    blanks = list(itertools.takewhile(lambda line: line.comment is None, above))
+    made = list(lines)
+    made[-1] = made[-1].with_changes(leading_lines=above[len(blanks) :])
+    made[0] = made[0].with_changes(leading_lines=[*blanks, *made[0].leading_lines])
+    return made
 
 
 def _root(node: cst.CSTNode) -> cst.Name | None:

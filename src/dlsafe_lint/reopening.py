@@ -18,6 +18,7 @@ from dlsafe_lint.facts import (
     Call,
     Collection,
     Compared,
+    Comprehension,
     Derived,
     Literal,
     Name,
@@ -360,7 +361,7 @@ def can_reopen(project: Project, opened: Opened) -> bool:
         if known.mode(name, index) and not _reads(project, arg, opened.where):
             return False
     for keyword, value in opened.call.keywords:
-        if keyword in (None, "driver", "fileobj", "backing_store") or (
+        if keyword in (None, "fileobj", "backing_store") or (
             keyword == "mode" and not _reads(project, value, opened.where)
         ):
             return False
@@ -504,6 +505,24 @@ def is_changed_local(facts: ModuleFacts, name: str, scope: int, after: int) -> b
     return any(
         store.scope == scope and store.statement > after and store.base == Name(name) and isinstance(store.base, Name)
         for store in facts.stores
+    )
+
+
+def may_be_iterated_again(project: Project, name: str, where: Where) -> bool:
+    """Whether a variable certainly holds a list or the like, not an iterator that is used up."""
+    scope = where.facts.scopes[where.scope]
+    for param in scope.params:
+        annotation = param.annotation
+        if param.name == name and annotation is not None:
+            kind = dotted(annotation.value if isinstance(annotation, Subscript) else annotation) or ""
+            if kind.rpartition(".")[2].lower() in ("list", "tuple", "sequence", "dict", "mapping"):
+                return True
+    values = project.values(Name(name), where)
+    return bool(values) and all(
+        value.kind == "collection"
+        or (value.kind == "made" and value.name in known.LISTS)
+        or (value.kind == "comprehension" and isinstance(value.expr, Comprehension) and value.expr.kind != "generator")
+        for value in values
     )
 
 

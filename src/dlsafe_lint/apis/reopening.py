@@ -53,6 +53,12 @@ COMPUTING = frozenset(
 )  # fmt: skip
 """Functions that compute their result from their arguments and change nothing."""
 
+ITERATING = frozenset({"zip", "enumerate", "sorted", "list", "tuple", "reversed", "dict", "max", "min"})
+"""Those of them that use up an iterator."""
+
+LISTS = frozenset({"list", "tuple", "sorted", "dict", "glob.glob", "os.listdir", "range"})
+"""Functions whose result can be iterated again and again."""
+
 COMPUTING_METHODS = frozenset(
     {
         "format", "join", "joinpath", "with_suffix", "with_name", "with_stem", "as_posix", "resolve", "absolute",
