@@ -44,6 +44,7 @@ class _Needs:
         roots: the variable that each of these texts starts with, and the statement at which it has its value.
         inlined: local variables that hold a handle, and the statements that bind them.
         moved: lines that keep what is needed, but after the handle may have been used.
+        parents: the attributes from whose handles it takes something.
     """
 
     attr: str
@@ -51,6 +52,7 @@ class _Needs:
     roots: dict[str, tuple[str, int]] = field(default_factory=dict)
     inlined: dict[str, int] = field(default_factory=dict)
     moved: list[cst.SimpleStatementLine] = field(default_factory=list)
+    parents: set[str] = field(default_factory=set)
 
 
 class _Opening(NamedTuple):
@@ -325,7 +327,8 @@ class Change:
                 self.lines[late] = []
             lines.append(lazy_property.reset(self.module, self.receiver, opening.helper, opening.annotation))
             self.lines[opening.line] = _under(opening.line.leading_lines, lines)
-        self._drop_locals(made)
+        if not self._drop_locals(made):
+            return None
         helper = self._helper_of_one_call(klass, made)
         closers = Closers(self.facts, self.project, self.tree, self.site, klass, self.receiver)
         if not all(closers.rewrite(each.attr, each.helper, each.line) for each in made):
@@ -339,7 +342,7 @@ class Change:
             lazy_property.property_of(
                 self.module,
                 opening.attr,
-                opening.helper,
+                [opening.helper, *_taken_from(opening, made)],
                 self.receiver,
                 getpid,
                 opening.value,
@@ -395,12 +398,16 @@ class Change:
         self.lines[line] = lines
         return function
 
-    def _drop_locals(self, made: Sequence[_Opening]) -> None:
-        """Take out the local variables that only held the handle from which the attributes were taken."""
+    def _drop_locals(self, made: Sequence[_Opening]) -> bool:
+        """Take out the local variables that only held the handle from which the attributes were taken.
+
+        Returns:
+            False if what one of them opens would be opened twice in a process and must not be.
+        """
         assert self.method is not None
         function = self.tree.statements[self.method.statement]
         values = [opening.line for opening in made]
-        for name, statement in {pair for opening in made for pair in opening.needs.inlined.items()}:
+        for name, statement in dict.fromkeys(pair for opening in made for pair in opening.needs.inlined.items()):
             binding = self.tree.line_of(self.tree.statements[statement])
             uses = [
                 node
@@ -409,8 +416,15 @@ class Change:
                 and binding not in around
                 and not any(value in around for value in values)
             ]
+            users = sum(name in opening.needs.inlined for opening in made)
+            where = Where(self.facts, self.method.index, len(self.facts.statements))
+            if (uses or users > 1) and any(
+                reopening.opens_once(self.project, each) for each in openings.opened(self.project, Name(name), where)
+            ):
+                return False
             if not uses and isinstance(binding, cst.SimpleStatementLine):
                 self._replace_local(binding, statement, made)
+        return True
 
     def _replace_local(self, binding: cst.SimpleStatementLine, statement: int, made: Sequence[_Opening]) -> None:
         """Put what must be kept where the local variable was bound."""
@@ -601,6 +615,7 @@ class _Search:
             if first is None:
                 return False
             if first in self.change.helpers:
+                self.needs.parents.add(first)
                 return True
             if first in self.names:
                 return False
@@ -630,6 +645,17 @@ class _Search:
             return False
         self.replacements[node] = cst.Attribute(cst.Name(self.change.receiver), cst.Name(attr))
         return True
+
+
+def _taken_from(opening: _Opening, made: Sequence[_Opening]) -> list[str]:
+    """Return the attributes that keep what is taken from a handle, or from what is."""
+    attrs = {opening.attr}
+    found = []
+    for each in made:
+        if each.needs.parents & attrs:
+            attrs.add(each.attr)
+            found.append(each.helper)
+    return found
 
 
 def _without_blanks(above: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:

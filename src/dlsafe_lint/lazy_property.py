@@ -20,7 +20,7 @@ _PROPERTY = """\
 @property
 def {attr}({self}):
 {i}if {self}.{helper} is None or {self}.{helper}[0] != {getpid}():
-{i}{i}{self}.{helper} = None
+{i}{i}{dropped} = None
 {i}{i}{self}.{helper} = {getpid}(), _
 {i}return {self}.{helper}[1]
 """
@@ -59,7 +59,7 @@ def line_length(module: cst.Module) -> int:
 def property_of(
     module: cst.Module,
     name: str,
-    helper: str,
+    helpers: Sequence[str],
     receiver: str,
     getpid: str,
     opening: cst.BaseExpression,
@@ -71,14 +71,16 @@ def property_of(
     Args:
         module: the module that it is for.
         name: the attribute that it takes the place of.
-        helper: the attribute that keeps process id and handle.
+        helpers: the attribute that keeps process id and handle, and those that keep what is taken from the handle:
+            they must not keep an old one open either.
         receiver: what methods of the class call their object.
         getpid: how the module calls ``os.getpid``.
         opening: what opens the handle.
         annotation: the type of the handle.
         trailing: the end of the line that opened it so far, with its comment.
     """
-    made = _function(module, _PROPERTY, attr=name, helper=helper, self=receiver, getpid=getpid)
+    dropped = " = ".join(f"{receiver}.{helper}" for helper in helpers)
+    made = _function(module, _PROPERTY, attr=name, helper=helpers[0], self=receiver, getpid=getpid, dropped=dropped)
     if isinstance(opening, cst.Tuple) and not opening.lpar:
         opening = opening.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     placeholder = next(each for each in _inside(made) if isinstance(each, cst.Name) and each.value == "_")
@@ -267,6 +269,8 @@ def _import_os(module: cst.Module) -> dict[cst.CSTNode, cst.FlattenSentinel[cst.
     standard = next((block for block in blocks if any(_is_standard(each) for each in block)), None)
     if standard is None:
         first = blocks[0][0]
+        if not _is_first(module, first) and not _leading_blanks(first.leading_lines):
+            return _put_before(line, first)  # right below `from __future__`, in a file that sets nothing apart
         above = list(first.leading_lines)
         has_comment = any(each.comment for each in above)
         blanks = [] if has_comment and _is_first(module, first) else _leading_blanks(above)

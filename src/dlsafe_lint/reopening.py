@@ -382,6 +382,11 @@ def _literal(project: Project, expr: Expr, where: Where) -> object:
     return found.pop() if len(found) == 1 and all(value.kind == "literal" for value in values) else ...
 
 
+def opens_once(project: Project, opened: Opened) -> bool:
+    """Whether what a call opens can't be opened a second time in the same process."""
+    return project.callee(opened.where.facts, opened.call) in known.ONE_AT_A_TIME
+
+
 def reads_in_order(project: Project, opened: Opened) -> bool:
     """Whether the handle has a position that reading moves."""
     name = project.callee(opened.where.facts, opened.call)

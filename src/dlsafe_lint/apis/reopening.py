@@ -20,6 +20,9 @@ ONCE = frozenset(
 )  # fmt: skip
 """Openers whose handle can't be replaced by one that is opened later."""
 
+ONE_AT_A_TIME = frozenset({"lmdb.open", "lmdb.Environment"})
+"""Openers that fail while the same file is open in the process: "is already open in this process"."""
+
 READ_IN_ORDER = frozenset(
     {
         "open", "codecs.open", "pathlib.Path().open()", "io.FileIO", "gzip.open", "gzip.GzipFile", "bz2.open",
