@@ -6,7 +6,7 @@ What is made here is code as a person would write it; whether it may take the pl
 from __future__ import annotations
 
 import sys
-from itertools import chain, pairwise
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
@@ -278,15 +278,14 @@ def _import_os(module: cst.Module) -> dict[cst.CSTNode, cst.FlattenSentinel[cst.
         moved = first.with_changes(leading_lines=[_BLANK, *above[len(_leading_blanks(above)) :]])
         return {first: cst.FlattenSentinel([new, moved])}
     plain = [each for each in standard if isinstance(each.body[0], cst.Import)]
-    names = [_name(each) for each in plain]
     if not plain:
-        # `from` imports only; sorted by module, `import os` is first of all
-        return _put_before(line, standard[0])
-    if all(a.lower() <= b.lower() for a, b in pairwise(names)):
-        later = next((each for each in plain if _name(each).lower() > "os"), None)
-        return _put_before(line, later) if later is not None else _put_after(line, plain[-1])
-    earlier = [each for each in plain if _is_standard(each)]
-    return _put_after(line, earlier[-1]) if earlier else _put_before(line, plain[0])
+        return _put_before(line, standard[0])  # `from` imports only: sorted by kind, or by name, it is the first
+    for ordered in (plain, [each for each in plain if _is_standard(each)]):
+        names = [_name(each).lower() for each in ordered]
+        if ordered and names == sorted(names):
+            later = next((each for each in ordered if _name(each).lower() > "os"), None)
+            return _put_before(line, later) if later is not None else _put_after(line, ordered[-1])
+    return _put_after(line, plain[-1])
 
 
 def _put_before(
