@@ -14,6 +14,9 @@ from test_fixtures import lay_out, lint
 if TYPE_CHECKING:
     from pathlib import Path
 
+DOC = '"""Images."""\n'
+FUTURE = "from __future__ import annotations\n"
+LIBRARIES = "import h5py\nfrom torch.utils.data import Dataset\n"
 OPENING = """\
 class Images(Dataset):
     def __init__(self, path):
@@ -72,35 +75,17 @@ def test_the_fix_is_unsafe(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
+        (LIBRARIES, f"import os\n\n{LIBRARIES}"),
+        (f"{DOC}\n{LIBRARIES}", f"{DOC}\nimport os\n\n{LIBRARIES}"),
         (
-            "import h5py\nfrom torch.utils.data import Dataset\n",
-            "import os\n\nimport h5py\nfrom torch.utils.data import Dataset\n",
+            f"# none\n\nimport json\nimport sys\n{LIBRARIES}",
+            f"# none\n\nimport json\nimport os\nimport sys\n{LIBRARIES}",
         ),
-        (
-            '"""Images."""\n\nimport h5py\nfrom torch.utils.data import Dataset\n',
-            '"""Images."""\n\nimport os\n\nimport h5py\nfrom torch.utils.data import Dataset\n',
-        ),
-        (
-            "# Licence: none\n\nimport json\nimport sys\nfrom torch.utils.data import Dataset\nimport h5py\n",
-            "# Licence: none\n\nimport json\nimport os\nimport sys\nfrom torch.utils.data import Dataset\nimport h5py\n",
-        ),
-        (
-            "from __future__ import annotations\n\nfrom abc import ABC\n\nimport h5py\nfrom torch.utils.data import Dataset\n",
-            "from __future__ import annotations\n\nimport os\nfrom abc import ABC\n\nimport h5py\n"
-            "from torch.utils.data import Dataset\n",
-        ),
-        (
-            "import h5py\nimport json\nimport glob\nfrom torch.utils.data import Dataset\n",
-            "import h5py\nimport json\nimport glob\nimport os\nfrom torch.utils.data import Dataset\n",
-        ),
-        (
-            '"""Images."""\n\n# third party\nimport h5py\nfrom torch.utils.data import Dataset\n',
-            '"""Images."""\n\nimport os\n\n# third party\nimport h5py\nfrom torch.utils.data import Dataset\n',
-        ),
-        (
-            "import os.path\n\nimport h5py\nfrom torch.utils.data import Dataset\n",
-            "import os.path\n\nimport h5py\nfrom torch.utils.data import Dataset\n",
-        ),
+        (f"{FUTURE}\nfrom abc import ABC\n\n{LIBRARIES}", f"{FUTURE}\nimport os\nfrom abc import ABC\n\n{LIBRARIES}"),
+        (f"{FUTURE}{LIBRARIES}", f"{FUTURE}import os\n{LIBRARIES}"),
+        (f"import json\nimport glob\n{LIBRARIES}", f"import json\nimport glob\nimport os\n{LIBRARIES}"),
+        (f"{DOC}\n# others\n{LIBRARIES}", f"{DOC}\nimport os\n\n# others\n{LIBRARIES}"),
+        (f"import os.path\n\n{LIBRARIES}", f"import os.path\n\n{LIBRARIES}"),
     ],
 )
 def test_the_import_stands_where_a_person_would_put_it(before: str, after: str, tmp_path: Path) -> None:

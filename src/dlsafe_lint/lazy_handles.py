@@ -86,6 +86,8 @@ class Change:
         self.helpers: dict[str, str] = {}
         self.kept: dict[str, tuple[str, int]] = {}
         self.lines: dict[cst.CSTNode, list[cst.SimpleStatementLine]] = {}
+        self.replacements: dict[cst.CSTNode, cst.CSTNode] = {}
+        self.aliases: dict[str, str] = {}
         self.changed: list[int] = []
         self.method: Scope | None = None
         self.receiver = "self"
@@ -93,9 +95,10 @@ class Change:
     def draft(self, rows: Sequence[Kept]) -> Draft | None:
         """Return the fix, None where there is none."""
         names = {row.name.removeprefix("self.") for row in rows}
+        self.aliases = dict(filter(None, map(self._alias, rows)))
         made: list[_Opening] = []
         left: list[Kept] = []
-        for row in rows:
+        for row in sorted(rows, key=lambda row: row.name.removeprefix("self.") not in self.aliases.values()):
             opening = self._opening(row, names)
             if opening is None:
                 left.append(row)
@@ -104,6 +107,7 @@ class Change:
         # a class that asks for its process id counts as one that takes care of forked workers
         if not made or any(row.forked and row.kind.fork and row.fate == "open" for row in left):
             return None
+        made.sort(key=lambda opening: opening.statement)
         imported = lazy_property.getpid(self.module, self.facts)
         changed = self._class(made, imported.getpid) if imported is not None else None
         if imported is None or changed is None:
@@ -117,6 +121,11 @@ class Change:
             applicability="unsafe",
             defines=("os",) if imported.replacements else (),
         )
+
+    def _alias(self, row: Kept) -> tuple[str, str] | None:
+        """Return the local variable that is stored as it is (``self.file = file``), and the attribute."""
+        _, value, _ = assigned(self.tree.statements[row.statement])
+        return (value.value, row.name.removeprefix("self.")) if isinstance(value, cst.Name) else None
 
     # --- what can be opened later ---
 
@@ -318,22 +327,16 @@ class Change:
         if constructor is None:
             return None
         for opening in made:
-            lines = [
-                lazy_property.keeping(self.module, self.receiver, attr, text)
-                for text, attr in opening.needs.kept.items()
-            ]
-            for late in opening.needs.moved:
-                lines.append(late.with_changes(leading_lines=_without_blanks(late.leading_lines)))
-                self.lines[late] = []
-            lines.append(lazy_property.reset(self.module, self.receiver, opening.helper, opening.annotation))
-            self.lines[opening.line] = _under(opening.line.leading_lines, lines)
+            above = [each for each in opening.line.leading_lines if each not in self._own_comments(opening, made)]
+            self.lines[opening.line] = _under(above, self._lines_instead(opening))
+            self.lines |= {late: [] for late in opening.needs.moved}
         if not self._drop_locals(made):
             return None
         helper = self._helper_of_one_call(klass, made)
         closers = Closers(self.facts, self.project, self.tree, self.site, klass, self.receiver)
         if not all(closers.rewrite(each.attr, each.helper, each.line) for each in made):
             return None
-        replacements: dict[cst.CSTNode, Replacement] = dict(closers.replacements)
+        replacements: dict[cst.CSTNode, Replacement] = {**self.replacements, **closers.replacements}
         for line, lines in self._joined_lines(made).items():
             replacements[line] = cst.FlattenSentinel(lines)
         if helper is not None:
@@ -347,7 +350,8 @@ class Change:
                 getpid,
                 opening.value,
                 opening.annotation,
-                opening.line.trailing_whitespace,
+                self._own_comments(opening, made),
+                self._trailing(opening),
             )
             for opening in made
         ]
@@ -355,6 +359,34 @@ class Change:
         changed = self.tree.replaced(constructor, replacements)
         klass_changed = self.tree.replaced(klass, {**replacements, constructor: cst.FlattenSentinel([changed, *new])})
         return klass_changed if lazy_property.comments(klass) == lazy_property.comments(klass_changed) else None
+
+    def _lines_instead(self, opening: _Opening) -> list[cst.SimpleStatementLine]:
+        """Return what the constructor does instead of opening."""
+        lines = [
+            lazy_property.keeping(self.module, self.receiver, attr, text) for text, attr in opening.needs.kept.items()
+        ]
+        lines += [late.with_changes(leading_lines=_without_blanks(late.leading_lines)) for late in opening.needs.moved]
+        lines.append(lazy_property.reset(self.module, self.receiver, opening.helper, opening.annotation))
+        return lines
+
+    def _own_comments(self, opening: _Opening, made: Sequence[_Opening]) -> list[cst.EmptyLine]:
+        """Return the comments above a line that say something about what it opens, not about others below it."""
+        comments = _without_blanks(opening.line.leading_lines)
+        block = self.tree.parents[opening.line]
+        if not comments or not isinstance(block, cst.IndentedBlock):
+            return []
+        lines = {each.line for each in made}
+        below = block.body[block.body.index(opening.line) + 1 :]
+        together = itertools.takewhile(lambda each: not _above(each), below)
+        return comments if all(each in lines for each in together) else []
+
+    def _trailing(self, opening: _Opening) -> cst.TrailingWhitespace:
+        """Return the end of the line that opens, with its comment."""
+        lines = [self.tree.line_of(self.tree.statements[each]) for each in opening.needs.inlined.values()]
+        ends = [
+            each.trailing_whitespace for each in (opening.line, *lines) if isinstance(each, cst.SimpleStatementLine)
+        ]
+        return next((each for each in ends if each.comment is not None), ends[0])
 
     def _constructor(self, body: cst.IndentedBlock) -> cst.FunctionDef | None:
         """Return the method behind which the properties go: the constructor, else the one that opens the handles."""
@@ -416,6 +448,13 @@ class Change:
                 and binding not in around
                 and not any(value in around for value in values)
             ]
+            alias = next((each for each in made if self.aliases.get(name) == each.attr), None)
+            if alias is not None and isinstance(binding, cst.SimpleStatementLine):
+                attribute = cst.Attribute(cst.Name(self.receiver), cst.Name(alias.attr))
+                self.replacements |= dict.fromkeys(uses, attribute)
+                self.lines[binding] = _under(binding.leading_lines, self._lines_instead(alias))
+                self.lines[alias.line] = []
+                continue
             users = sum(name in opening.needs.inlined for opening in made)
             where = Where(self.facts, self.method.index, len(self.facts.statements))
             if (uses or users > 1) and any(
@@ -455,12 +494,14 @@ class Change:
                 continue
             at = block.body.index(line)
             below = block.body[at + 1] if at + 1 < len(block.body) else None
-            leading = [] if line in moved else line.leading_lines
-            if isinstance(below, cst.SimpleStatementLine) and leading:
-                after = self.lines.get(below, [below])
-                if after:
-                    first = after[0].with_changes(leading_lines=[*leading, *after[0].leading_lines])
-                    self.lines[below] = [first, *after[1:]]
+            own = [each for opening in made if opening.line is line for each in self._own_comments(opening, made)]
+            leading = [] if line in moved else [each for each in line.leading_lines if each not in own]
+            if not isinstance(below, cst.SimpleStatementLine):
+                continue
+            after = self.lines.get(below, [below])
+            if after and leading and (_without_blanks(leading) or not after[0].leading_lines):
+                first = after[0].with_changes(leading_lines=[*leading, *after[0].leading_lines])
+                self.lines[below] = [first, *after[1:]]
         return self.lines
 
 
@@ -542,6 +583,11 @@ class _Search:
         handle = openings.opened(self.project, Name(node.value), self.where)
         bindings = self.facts.scopes[at].bindings[node.value]
         if handle:
+            alias = self.change.aliases.get(node.value)
+            if alias in self.change.helpers:
+                self.needs.parents.add(alias)
+                self.replacements[node] = cst.Attribute(cst.Name(self.change.receiver), cst.Name(alias))
+                return True
             return len(bindings) == 1 and self._inline(node, bindings[0])
         if not self._is_plain(node.value):
             return False
@@ -658,6 +704,11 @@ def _taken_from(opening: _Opening, made: Sequence[_Opening]) -> list[str]:
     return found
 
 
+def _above(line: cst.BaseStatement) -> Sequence[cst.EmptyLine]:
+    """Return the blank lines and comments above a statement."""
+    return line.leading_lines if isinstance(line, (cst.SimpleStatementLine, cst.BaseCompoundStatement)) else ()
+
+
 def _without_blanks(above: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
     return list(itertools.dropwhile(lambda line: line.comment is None, above))
 
@@ -666,7 +717,7 @@ def _under(above: Sequence[cst.EmptyLine], lines: Sequence[cst.SimpleStatementLi
     """Put blank lines above the first of some lines, and the comments that follow them above the last."""
     blanks = list(itertools.takewhile(lambda line: line.comment is None, above))
     made = list(lines)
-    made[-1] = made[-1].with_changes(leading_lines=above[len(blanks) :])
+    made[-1] = made[-1].with_changes(leading_lines=[*above[len(blanks) :], *made[-1].leading_lines])
     made[0] = made[0].with_changes(leading_lines=[*blanks, *made[0].leading_lines])
     return made
 

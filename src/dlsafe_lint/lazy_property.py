@@ -64,6 +64,7 @@ def property_of(
     getpid: str,
     opening: cst.BaseExpression,
     annotation: cst.Annotation | None,
+    above: Sequence[cst.EmptyLine],
     trailing: cst.TrailingWhitespace,
 ) -> cst.FunctionDef:
     """Make the property that opens a handle on first use in each process.
@@ -77,6 +78,7 @@ def property_of(
         getpid: how the module calls ``os.getpid``.
         opening: what opens the handle.
         annotation: the type of the handle.
+        above: the comments for the line that opens it.
         trailing: the end of the line that opened it so far, with its comment.
     """
     dropped = " = ".join(f"{receiver}.{helper}" for helper in helpers)
@@ -89,7 +91,7 @@ def property_of(
     )
     assign = line.deep_replace(placeholder, opening)
     if isinstance(assign, cst.SimpleStatementLine):
-        assign = _fitting(module, assign, depth=3).with_changes(trailing_whitespace=trailing)
+        assign = _fitting(module, assign, depth=3).with_changes(leading_lines=above, trailing_whitespace=trailing)
     returns = None
     if annotation is not None:
         blank = cst.SimpleWhitespace(" ")
@@ -280,12 +282,13 @@ def _import_os(module: cst.Module) -> dict[cst.CSTNode, cst.FlattenSentinel[cst.
     plain = [each for each in standard if isinstance(each.body[0], cst.Import)]
     if not plain:
         return _put_before(line, standard[0])  # `from` imports only: sorted by kind, or by name, it is the first
-    for ordered in (plain, [each for each in plain if _is_standard(each)]):
+    own = [each for each in plain if _is_standard(each)]
+    for ordered in (plain, own):
         names = [_name(each).lower() for each in ordered]
         if ordered and names == sorted(names):
             later = next((each for each in ordered if _name(each).lower() > "os"), None)
             return _put_before(line, later) if later is not None else _put_after(line, ordered[-1])
-    return _put_after(line, plain[-1])
+    return _put_after(line, (own or plain)[-1])
 
 
 def _put_before(
