@@ -115,6 +115,11 @@ class Tree:
             at = self.parents.get(at)
         return found
 
+    def replaced(self, node: cst.CSTNodeT, replacements: Mapping[cst.CSTNode, Replacement]) -> cst.CSTNodeT:
+        """Return a node of the tree with some of the nodes inside it replaced."""
+        changed = node.visit(_Replacer(replacements, self.parents))
+        return cast("cst.CSTNodeT", changed)
+
     def rewritten(
         self, replacements: Mapping[cst.CSTNode, Replacement], removed: Collection[cst.CSTNode] = ()
     ) -> cst.Module:

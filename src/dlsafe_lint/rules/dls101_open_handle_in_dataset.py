@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 import libcst as cst
 
-from dlsafe_lint import openings
+from dlsafe_lint import lazy_handles, openings, reopening, suppressions
 from dlsafe_lint.apis import handles
-from dlsafe_lint.finding import Breakage
+from dlsafe_lint.finding import Breakage, Finding, Range
+from dlsafe_lint.project import Site
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.openings import Kept
     from dlsafe_lint.project import Project
+    from dlsafe_lint.rule import Draft
 
 
 class OpenHandleInDataset(Rule):
@@ -59,18 +61,16 @@ class OpenHandleInDataset(Rule):
         def __init__(self, path):
             self.path = path
             self._archive = None
-            self._archive_pid = None
 
         @property
         def archive(self):
-            if self._archive_pid != os.getpid():
+            if self._archive is None or self._archive[0] != os.getpid():
                 self._archive = None
-                self._archive = zipfile.ZipFile(self.path)
-                self._archive_pid = os.getpid()
-            return self._archive
+                self._archive = os.getpid(), zipfile.ZipFile(self.path)
+            return self._archive[1]
 
         def __getstate__(self):
-            return {**self.__dict__, "_archive": None, "_archive_pid": None}
+            return {**self.__dict__, "_archive": None}
 
         def __len__(self):
             return len(self.archive.namelist())
@@ -79,7 +79,17 @@ class OpenHandleInDataset(Rule):
             return self.archive.read(f"{index}.txt")
     ```
     The usual `if not hasattr(self, "archive")` in `__getitem__` is not enough: once the parent has read one item,
-    forked workers share the handle again and spawned ones can't be sent it.
+    forked workers share the handle again and spawned ones can't be sent it. The old handle is dropped before the
+    new one is opened: LMDB does not open the same environment twice.
+
+    ## Fix safety
+    Unsafe: a file that is missing or broken is noticed on first use, no longer on construction; a file that changes in
+    between is read as it is then; and each process that reads opens it for itself. A method that closes the handle
+    closes it only if it is open, and a later use opens it again.
+
+    Offered where nothing but the constructor stores the handle, where what opens it uses parameters (which are then
+    kept on `self`), attributes that stay as they are and names of the module, and where neither the class nor one that
+    it inherits from or that inherits from it says how it is pickled.
 
     ## References
     - [Python: contexts and start methods](https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods)
@@ -96,6 +106,7 @@ class OpenHandleInDataset(Rule):
 
     def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002
         """Report every handle that is kept, on what must change."""
+        drafts = self._drafts()
         for kept in openings.kept(self.project).get(self.facts.path, ()):
             self.report(
                 self._node(kept),
@@ -104,7 +115,48 @@ class OpenHandleInDataset(Rule):
                 help=_help(kept),
                 confidence=kept.confidence,
                 related=kept.via,
+                fix=drafts.get(kept.statement),
             )
+
+    def _drafts(self) -> dict[int, Draft]:
+        """Return the fixes by the statement of the finding; the findings of one class share one."""
+        by_class: dict[Site, list[Kept]] = {}
+        for kept in openings.kept(self.project).get(self.facts.path, ()):
+            method = reopening.method_of(self.facts, kept.statement)
+            if method is not None:
+                by_class.setdefault(Site(self.facts.path, method.parent), []).append(kept)
+        drafts: dict[int, Draft] = {}
+        suppressed = self._suppressed() if by_class else set()
+        for site, rows in by_class.items():
+            if reopening.may_leave_out_state(self.project, site) and self._is_first(site):
+                change = lazy_handles.Change(self.facts, self.project, self.tree, site, suppressed)
+                draft = change.draft(rows)
+                if draft is not None:
+                    drafts.update(dict.fromkeys(change.changed, draft))
+        return drafts
+
+    def _is_first(self, site: Site) -> bool:
+        """Whether the class is the first of those that keep handles and share instances: it gets `__getstate__`."""
+        keeping = set()
+        for path, rows in openings.kept(self.project).items():
+            for kept in rows:
+                method = reopening.method_of(self.project.modules[path], kept.statement)
+                if method is not None:
+                    keeping.add(Site(path, method.parent))
+        ancestors = {base.site for base in self.project.ancestors(site) if base.site != site}
+        rivals = keeping & set(reopening.family(self.project, site)) - set(self.project.subclasses(site))
+        return not rivals & ancestors and site == min(rivals)
+
+    def _suppressed(self) -> set[int]:
+        """Return the statements at which comments silence this rule."""
+        marks = suppressions.parse(self.tree.module.code)
+        found = set()
+        for number, statement in enumerate(self.facts.statements if marks else ()):
+            lines = Range(statement.line, 1, statement.end_line, 1)
+            finding = Finding(self.code, "", self.facts.path, lines)
+            if suppressions.apply([finding], marks)[1]:
+                found.add(number)
+        return found
 
     def _node(self, kept: Kept) -> cst.CSTNode:
         if kept.call is not None:

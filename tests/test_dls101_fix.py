@@ -1,0 +1,149 @@
+"""The fix of DLS101 beyond its fixtures: what it leaves alone, how it writes, where it puts its import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from claims import FIXTURES
+from dlsafe_lint import linter
+from dlsafe_lint.config import Config
+from test_fixtures import lay_out, lint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DOC = '"""Images."""\n'
+FUTURE = "from __future__ import annotations\n"
+LIBRARIES = "import h5py\nfrom torch.utils.data import Dataset\n"
+OPENING = """\
+class Images(Dataset):
+    def __init__(self, path):
+        self.file = h5py.File(path)
+
+    def __getitem__(self, index):
+        return self.file["images"][index]
+"""
+OPENED = """\
+class Images(Dataset):
+    def __init__(self, path):
+        self.path = path
+        self._file = None
+
+    @property
+    def file(self):
+        if self._file is None or self._file[0] != os.getpid():
+            self._file = None
+            self._file = os.getpid(), h5py.File(self.path)
+        return self._file[1]
+
+    def __getstate__(self):
+        return {**self.__dict__, "_file": None}
+
+    def __getitem__(self, index):
+        return self.file["images"][index]
+"""
+
+
+def fixed(text: str, folder: Path) -> str:
+    """Return the text as the fix leaves it; a second run must leave it so."""
+    path = folder / "images.py"
+    path.write_bytes(text.encode())
+    report = linter.run([path], Config(), root=folder, fix=True, unsafe=True, cache=False)
+    assert not report.warnings
+    after = path.read_bytes().decode()
+    assert not linter.run([path], Config(), root=folder, fix=True, unsafe=True, cache=False).changes
+    return after
+
+
+def test_what_may_go_wrong_is_left_alone(tmp_path: Path) -> None:
+    target, expected = lay_out(FIXTURES / "DLS101" / "not_fixed.py", tmp_path)
+    report = lint(target)
+    assert len(report.findings) == len(expected)
+    assert [each.range.start_line for each in report.findings if each.fix] == []
+
+
+def test_the_fix_is_unsafe(tmp_path: Path) -> None:
+    path = tmp_path / "images.py"
+    path.write_text(f"import h5py\nfrom torch.utils.data import Dataset\n\n\n{OPENING}")
+    report = linter.run([path], Config(), root=tmp_path, fix=True, cache=False)
+    assert not report.changes
+    assert [each.fix.applicability for each in report.findings if each.fix] == ["unsafe"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (LIBRARIES, f"import os\n\n{LIBRARIES}"),
+        (f"{DOC}\n{LIBRARIES}", f"{DOC}\nimport os\n\n{LIBRARIES}"),
+        (
+            f"# none\n\nimport json\nimport sys\n{LIBRARIES}",
+            f"# none\n\nimport json\nimport os\nimport sys\n{LIBRARIES}",
+        ),
+        (f"{FUTURE}\nfrom abc import ABC\n\n{LIBRARIES}", f"{FUTURE}\nimport os\nfrom abc import ABC\n\n{LIBRARIES}"),
+        (f"{FUTURE}{LIBRARIES}", f"{FUTURE}import os\n{LIBRARIES}"),
+        (f"import json\nimport glob\n{LIBRARIES}", f"import json\nimport glob\nimport os\n{LIBRARIES}"),
+        (f"{DOC}\n# others\n{LIBRARIES}", f"{DOC}\nimport os\n\n# others\n{LIBRARIES}"),
+        (f"import os.path\n\n{LIBRARIES}", f"import os.path\n\n{LIBRARIES}"),
+    ],
+)
+def test_the_import_stands_where_a_person_would_put_it(before: str, after: str, tmp_path: Path) -> None:
+    assert fixed(f"{before}\n\n{OPENING}", tmp_path) == f"{after}\n\n{OPENED}"
+
+
+@pytest.mark.parametrize(
+    ("line", "getpid"),
+    [
+        ("import os", "os.getpid"),
+        ("import os as system", "system.getpid"),
+        ("from os import getpid", "getpid"),
+        ("from os import path, getpid as process", "process"),
+    ],
+)
+def test_an_import_of_os_is_used(line: str, getpid: str, tmp_path: Path) -> None:
+    imports = f"{line}\n\nimport h5py\nfrom torch.utils.data import Dataset\n\n\n"
+    assert fixed(imports + OPENING, tmp_path) == imports + OPENED.replace("os.getpid", getpid)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "try:\n    import os\nexcept ImportError:\n    os = None\n",
+        "os = None\n",
+    ],
+)
+def test_there_is_no_fix_where_os_is_something_else(lines: str, tmp_path: Path) -> None:
+    text = f"import h5py\nfrom torch.utils.data import Dataset\n\n{lines}\n\n{OPENING}"
+    assert fixed(text, tmp_path) == text
+
+
+@pytest.mark.parametrize("indent", ["  ", "\t"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_indentation_and_line_ends_are_those_of_the_file(indent: str, newline: str, tmp_path: Path) -> None:
+    def spelled(text: str) -> str:
+        return text.replace("    ", indent).replace("\n", newline)
+
+    imports = "import os\n\nimport h5py\nfrom torch.utils.data import Dataset\n\n\n"
+    assert fixed(spelled(imports + OPENING), tmp_path) == spelled(imports + OPENED)
+
+
+def test_in_a_family_one_class_gets_the_state(tmp_path: Path) -> None:
+    text = (
+        "import os\n\nimport h5py\nfrom torch.utils.data import Dataset\n\n\n"
+        + OPENING
+        + "\n\nclass Masked(Images):\n    def __init__(self, path, masks):\n        super().__init__(path)\n"
+        "        self.masks = h5py.File(masks)\n"
+    )
+    after = fixed(text, tmp_path)
+    assert after.startswith(text.partition("class Images")[0] + OPENED)
+    assert after.endswith("        self.masks = h5py.File(masks)\n")
+
+
+def test_code_that_is_suppressed_is_not_changed(tmp_path: Path) -> None:
+    text = "import os\n\nimport h5py\nfrom torch.utils.data import Dataset\n\n\n" + OPENING.replace(
+        "h5py.File(path)\n", "h5py.File(path)  # dlsafe: ignore[DLS101]\n        self.masks = h5py.File(path)\n"
+    )
+    after = fixed(text, tmp_path)
+    assert "self.file = h5py.File(path)  # dlsafe: ignore[DLS101]" in after
+    assert "def masks(self):" in after
