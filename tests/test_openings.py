@@ -221,6 +221,14 @@ KEPT = {
 }
 
 NOT_KEPT = {
+    "a list that is made of itself": """
+        class D(Dataset):
+            def __init__(self, names):
+                for name in names:
+                    names = sorted(list(names))
+                    names = list(zip(names, open(name)))
+                self.names = names
+        """,
     "no handle": """
         class D(Dataset):
             def __init__(self, path):

@@ -183,6 +183,8 @@ def opened(project: Project, expr: Expr, where: Where, depth: int = 0) -> list[O
 
 def _spread(project: Project, value: Value, depth: int) -> list[Opened]:
     """Return the handles among what iterating over a value yields: a handle that is iterated over is read out."""
+    if depth > _MAX_DEPTH:
+        return []
     if value.kind in ("collection", "comprehension"):
         return _held(project, value, depth)
     call, where = value.expr, value.where
