@@ -165,3 +165,29 @@ def test_deep_nesting_is_a_problem_not_a_crash(text: str) -> None:
 def test_literal_lazy_modules() -> None:
     module = read("__lazy_modules__ = ['torch', 'torch.nn']\nimport torch\n")
     assert module.lazy_modules == {"torch", "torch.nn"}
+
+
+def test_blocks_carry_what_their_statement_asks() -> None:
+    text = "if a:\n    b()\nelse:\n    c()\nwhile d:\n    e()\n"
+    module = read(text + "match f:\n    case 1:\n        g()\n    case _:\n        h()\n")
+    tests = [(block.kind, block.test) for block in module.blocks if block.kind != "body"]
+    assert tests == [
+        ("if", Name("a")),
+        ("else", Name("a")),
+        ("loop", Name("d")),
+        ("case", None),
+        ("case", Literal(value=True)),
+    ]
+
+
+def test_unpacking_around_a_star() -> None:
+    module = read("a, *b, c = f()\n")
+    names = module.scopes[0].bindings
+    assert names["a"][0].value == (module.calls[0], Literal(0))
+    assert names["c"][0].value == (module.calls[0], Literal(-1))
+    assert isinstance(names["b"][0].value, Collection)
+
+
+def test_annotations_without_a_value_are_kept() -> None:
+    module = read("class C:\n    root: Path\n")
+    assert [(each.how, each.value) for each in module.scopes[1].bindings["root"]] == [("annotation", Name("Path"))]

@@ -183,6 +183,8 @@ def opened(project: Project, expr: Expr, where: Where, depth: int = 0) -> list[O
 
 def _spread(project: Project, value: Value, depth: int) -> list[Opened]:
     """Return the handles among what iterating over a value yields: a handle that is iterated over is read out."""
+    if depth > _MAX_DEPTH:
+        return []
     if value.kind in ("collection", "comprehension"):
         return _held(project, value, depth)
     call, where = value.expr, value.where
@@ -326,9 +328,20 @@ def _called_partial(project: Project, value: Value) -> tuple[Value, tuple[str, .
 
 
 def _kind(project: Project, name: str, call: Call, where: Where) -> Handle | None:
-    if name in project.handles:
-        return handles.added(name)
+    if project.handles and name.replace("()", "") in project.handles:
+        return handles.added(name.replace("()", ""))
+    if name == "os.open" and not _reads_descriptors(project, where.facts):
+        return None
     return handles.handle(name, _arguments(project, call, where)) if name in handles.HANDLES else None
+
+
+def _reads_descriptors(project: Project, facts: ModuleFacts) -> bool:
+    """Whether a module reads from file descriptors: one that is only mapped or closed is no use in a worker anyway."""
+    return any(
+        at is facts and project.callee(at, call) in handles.READ_DESCRIPTORS
+        for name in handles.READ_DESCRIPTORS
+        for at, call in project.calls_by_name.get(name.rpartition(".")[2], ())
+    )
 
 
 def _arguments(project: Project, call: Call, where: Where) -> dict[str | int, object]:

@@ -158,7 +158,11 @@ _TIFF = Handle(
     closed="",
     parts=frozenset({"pages", "series", "filehandle", "pages[:]", "pages[]", "series[:]", "series[]", "aszarr()"}),
 )
-_TIFF_STORE = Handle("open `tifffile` zarr store", "TypeError: cannot pickle '_thread.RLock' object", parts=frozenset())
+_TIFF_STORE = Handle(
+    "open `tifffile` zarr store",
+    "TypeError: cannot pickle '_thread.RLock' object",
+    warned="once the parent has read from it: exceptions and wrong data",
+)
 _IMAGEIO = Handle("open `imageio` reader", _READER, f"{_OFFSET}exceptions, and now and then wrong data silently")
 _CURSOR_OF_ROWS = Handle("`csv` reader on an open file", "TypeError: cannot pickle '_csv.reader' object", _SILENT)
 _WRITER_OF_ROWS = Handle("`csv` writer on an open file", "TypeError: cannot pickle '_csv.writer' object")
@@ -379,6 +383,9 @@ PATHS = frozenset({"pathlib.Path", "pathlib.Path.home", "pathlib.Path.cwd", "imp
 
 TELLING = ("mode", "buffering", "encoding", "lock", "chunksize", "iterator", "aszarr", "keep_file_open", "mmap")
 """Arguments that tell what kind of handle a call opens."""
+
+READ_DESCRIPTORS = frozenset({"os.read", "os.readv", "os.pread", "os.preadv", "os.lseek", "os.fdopen", "os.sendfile"})
+"""Functions that read through a file descriptor."""
 
 CLOSERS = frozenset({"close", "release"})
 """Methods that close a handle."""
