@@ -192,7 +192,11 @@ def _variable(file: File, found: cst.Lambda) -> _Definition | None:
             if comment is not None and comment.value.startswith("# type:"):
                 return None
         case cst.AnnAssign(target=cst.Name(value=name), annotation=annotation) if _types(annotation, found):
-            pass
+            # the types of a local variable are never looked up, those of a function are
+            top = _top(file, line)
+            names = () if facts.future_annotations else names_in(file, annotation)
+            if line is not top and not all(_is_there(file, each, top) for each in names):
+                return None
         case _:
             return None
     scope = scope_at(file, assign)
@@ -305,9 +309,9 @@ def _annotation(file: File, piece: Piece, name: str, scope: int) -> cst.Annotati
         return None
     params = (*function.params.params, *function.params.kwonly_params)
     found = next((each.annotation for each in params if each.name.value == name), None)
-    if found is None or not any(each.annotation for each in piece.params.params) or names_in(file, found) == []:
+    if found is None or not any(each.annotation for each in piece.params.params):
         return None
-    return found if all(binder(file, each) in (0, -1) for each in names_in(file, found)) else None
+    return found if all(_is_there(file, each, _top(file, piece)) for each in names_in(file, found)) else None
 
 
 def _new_name(file: File, found: cst.Lambda, wanted: str, given: dict[str, str]) -> str:
@@ -443,7 +447,8 @@ def _method(
             "hand over what it needs of it by `functools.partial`"
         )
     attributes = {node.attr.value for node in inside(file.tree.module) if isinstance(node, cst.Attribute)}
-    attributes.update(name for base in bases if base.site for name in project.scope(base.site).bindings)
+    family = [base.site for base in bases if base.site is not None] + project.subclasses(site)
+    attributes.update(name for each in family for name in project.scope(each).bindings)
     name = naming.fresh(file, f"_{wanted}", {*given, *attributes})
     given[name] = _code(file, found)
     holder = _last_part(file, file.tree.statements[owner.statement])
@@ -478,8 +483,10 @@ def _definition(file: File, first: _Definition, given: dict[str, str]) -> Draft:
     for name, scope in taken.values.items():
         if scope == 0:
             raise _NotLiftedError(f"`{name}` only exists under the main guard: pass it on as an argument")
-    if isinstance(first.piece, cst.ClassDef) and (taken.values or taken.imports):
-        raise _NotLiftedError(f"it uses {_words((*taken.values, *taken.imports))} of the function around it")
+    if isinstance(first.piece, cst.ClassDef) and taken.values:
+        raise _NotLiftedError(f"make {_words(taken.values)}, which it takes from around it, an argument")
+    if isinstance(first.piece, cst.ClassDef) and taken.imports:
+        raise _NotLiftedError(f"import {_words(taken.imports)} at module level first")
     handed = [
         *(_defaults(file, first.piece) if isinstance(first.piece, cst.Lambda) else ()),
         *_values(file, first.piece, taken),
@@ -554,6 +561,8 @@ def _move(
             if use in within and not same:
                 renamed[use] = use.with_changes(value=names[each.name])
             elif use not in within and (values or not same):
+                if values and isinstance(file.tree.parents[use], (cst.Attribute, cst.Decorator)):
+                    raise _NotLiftedError(f"`{each.name}` is used as no `functools.partial` could be")
                 _check_values(file, each, use, values)
                 _hand_over(file, use, cst.Name(names[each.name]), values, change)
     change.gone += [each.line for each in definitions]
@@ -693,20 +702,25 @@ def _check_early(file: File, piece: Piece, top: Line, moving: Collection[str]) -
         name = _decorator_name(file, decorator)
         if name not in _SAME_WHEREVER and not name.endswith((".setter", ".getter", ".deleter")):
             raise _NotLiftedError(f"its decorator `{_code(file, decorator.decorator)}` would run on import")
-    at = number_of(file, top)
     for node in names_in(file, piece):
         if not is_early(file, piece, node) or (facts.future_annotations and _is_annotation(file, node)):
             continue
         scope = binder(file, node)
-        if scope == -1 and node.value not in BUILTINS:
-            raise _NotLiftedError(f"`{node.value}` must be there when the module is imported")
-        if scope == 0 and not is_guarded(facts, node.value):
-            early = [each for each in facts.scopes[0].bindings[node.value] if each.statement < at]
-            kinds = {facts.blocks[each.block].kind for each in early}
-            if not kinds - {"if", "case", "guard", "typing", "never", "loop"}:
-                raise _NotLiftedError(f"below `{node.value}`, which it needs when it is defined")
-        elif scope > 0 and node.value not in moving and not _is_within(file, scope, own_scope(file, piece)):
-            raise _NotLiftedError(f"it needs `{node.value}` when it is defined")
+        own = scope > 0 and _is_within(file, scope, own_scope(file, piece))
+        if not own and node.value not in moving and not _is_there(file, node, top):
+            raise _NotLiftedError(f"`{node.value}`, which it needs when it is defined, must be there before")
+
+
+def _is_there(file: File, name: cst.Name, top: Line) -> bool:
+    """Whether the module binds what a name stands for before a statement, in workers as well."""
+    facts = file.facts
+    scope = binder(file, name)
+    if scope == -1:
+        return name.value in BUILTINS
+    bindings = facts.scopes[0].bindings[name.value] if scope == 0 and not is_guarded(facts, name.value) else []
+    early = [each for each in bindings if each.statement < number_of(file, top)]
+    kinds = {facts.blocks[each.block].kind for each in early}
+    return bool(kinds - {"if", "case", "guard", "typing", "never", "loop"})
 
 
 def _decorator_name(file: File, decorator: cst.Decorator) -> str:
