@@ -280,6 +280,34 @@ CASES = {
                 return 1
         """,
     ),
+    "of an object that can't be sent only what is used is": (
+        """
+        class Training:
+            def __init__(self, model, size):
+                self.model = model
+                self.size = size
+                self.log = open("training.log", "a")
+
+            def loader(self, dataset, n):
+                handed = partial(lambda batch: self.model(batch[0 : self.size]) + n)
+                return DataLoader(dataset, num_workers=2, collate_fn=handed)
+        """,
+        """
+        def handed_fn(batch, n, model, size):
+            return model(batch[0 : size]) + n
+
+
+        class Training:
+            def __init__(self, model, size):
+                self.model = model
+                self.size = size
+                self.log = open("training.log", "a")
+
+            def loader(self, dataset, n):
+                handed = partial(handed_fn, n=n, model=self.model, size=self.size)
+                return DataLoader(dataset, num_workers=2, collate_fn=handed)
+        """,
+    ),
     "local functions that it uses move along": (
         """
         def make(dataset):
@@ -581,6 +609,24 @@ def make(dataset, n):
     ]
 
 
+def test_what_workers_do_not_have_is_not_used(tmp_path: Path) -> None:
+    text = f"{IMPORTS}\ncollate = lambda batch: batch[size]\n\nif __name__ == '__main__':\n    size = 2\n"
+    text += "    DataLoader([1], num_workers=2, collate_fn=collate)\n"
+    ((words, fixed),) = advice(text, tmp_path)
+    assert "`size`, which workers don't have" in words
+    assert not fixed
+
+
+def test_no_fix_in_a_module_that_workers_do_not_import(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    text = f"{IMPORTS}\n\ndef main():\n    DataLoader([1], num_workers=2, collate_fn=lambda batch: batch)\n"
+    (tmp_path / "package" / "__main__.py").write_text(text)
+    (found,) = linter.run([tmp_path], Config(), root=tmp_path, cache=False).findings
+    assert found.fix is None
+    assert "in another module" in found.help
+
+
 def test_no_name_that_another_module_expects(tmp_path: Path) -> None:
     (tmp_path / "other.py").write_text("try:\n    from train import collate_fn\nexcept ImportError:\n    pass\n")
     text = f"{IMPORTS}\n\nloader = DataLoader([1], num_workers=2, collate_fn=lambda batch: batch)\n"
@@ -659,10 +705,7 @@ ADVICE = {
         "`c.n` is set",
     ),
     "bound below": (
-        (
-            "class D(Below):\n    def __len__(self):\n        return 1\n    def __getitem__(self, i):\n        return i\n"
-            "DataLoader(D(), num_workers=1)"
-        ),
+        "class D(Below):\n    def __getitem__(self, i):\n        return i\nDataLoader(D(), num_workers=1)",
         "`Below`, which it needs when it is defined, must be there before",
     ),
     "class with values": (

@@ -30,7 +30,7 @@ from dlsafe_lint.captures import (
     why_not_sent,
 )
 from dlsafe_lint.facts import Name
-from dlsafe_lint.functions import Handed, from_lambda, is_constant, moved, with_more_arguments
+from dlsafe_lint.functions import Handed, from_lambda, is_constant, moved, with_more_arguments, with_names
 from dlsafe_lint.holdings import Spot
 from dlsafe_lint.placing import Change, Line, draft, number_of, partial_at, top_of
 from dlsafe_lint.project import Site, Where
@@ -101,7 +101,9 @@ def lift_lambda(file: File, found: cst.Lambda, role: str, given: dict[str, str])
         return Lift(None, f"write it as a function at module level: {why}")
     if made.title.endswith("method"):
         return Lift(made, "write it as a method")
-    return Lift(made, f"write it as a function at module level{_with_partial(taken.values)}")
+    receiver = _receiver(file, taken)
+    names = (f"attributes of `{name}`" if name == receiver else f"`{name}`" for name in taken.values)
+    return Lift(made, f"write it as a function at module level{_with_partial(names)}")
 
 
 def lift_definition(file: File, name: str, place: Place, given: dict[str, str]) -> Lift:
@@ -127,15 +129,22 @@ def lift_definition(file: File, name: str, place: Place, given: dict[str, str]) 
         made = _definition(file, _Definition(scope.name, scope.parent, node, node), given)
     except _NotLiftedError as why:
         return Lift(None, f"define `{scope.name}` at module level: {why}")
-    return Lift(made, f"define `{scope.name}` at module level{_with_partial(captures(file, node).values)}")
+    return Lift(
+        made, f"define `{scope.name}` at module level{_with_partial(map(_quoted, captures(file, node).values))}"
+    )
 
 
-def _with_partial(values: Iterable[str]) -> str:
-    return f" and hand {_words(values)} over by `functools.partial`" if values else ""
+def _with_partial(words: Iterable[str]) -> str:
+    listed = ", ".join(words)
+    return f" and hand {listed} over by `functools.partial`" if listed else ""
+
+
+def _quoted(name: str) -> str:
+    return f"`{name}`"
 
 
 def _words(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    return ", ".join(map(_quoted, names))
 
 
 def _both(definitions: Iterable[_Definition], handed: Iterable[Handed]) -> str:
@@ -150,6 +159,8 @@ def _lambda(file: File, found: cst.Lambda, role: str, taken: Captures, given: di
     _check(file, found)
     variable = _variable(file, found)
     if variable is not None and variable.scope == 0 and not is_guarded(file.facts, variable.name):
+        if guarded := (*taken.values, *taken.definitions, *taken.imports):
+            raise _NotLiftedError(f"it uses {_words(guarded)}, which workers don't have: put that above the main guard")
         return _in_place(file, found, variable)
     receiver = _receiver(file, taken)
     if variable is not None and receiver is None:
@@ -158,19 +169,23 @@ def _lambda(file: File, found: cst.Lambda, role: str, taken: Captures, given: di
     if wanted == "default" and any(isinstance(node, cst.Lambda) for node in inside(found.body)):
         raise _NotLiftedError("what it returns holds a lambda, which can't be sent either")
     handed = [*_defaults(file, found), *_values(file, found, taken, receiver)]
+    body = found
     if receiver is not None:
-        return _method(file, found, receiver, wanted, handed, given)
+        body, attributes = _attributes(file, found, receiver, taken.values[receiver])
+        if not attributes:
+            return _method(file, found, receiver, wanted, handed, given)
+        handed += attributes
     others = _companions(file, taken)
     if others and handed:
         raise _NotLiftedError(_both(others, handed))
     change = Change(_top(file, found))
     _move(file, others, change, given, user=found)
     imports = _imports(file, found, change)
-    name = None if others else _existing_lambda(file, found, handed, imports, change)
+    name = None if others else _existing_lambda(file, found, body, handed, imports, change)
     title = f"Use `{name}`, which does the same"
     if name is None:
         name = _new_name(file, found, wanted, given)
-        function = from_lambda(file.tree.module, found, name, handed=handed, first=imports)
+        function = from_lambda(file.tree.module, body, name, handed=handed, first=imports)
         change.functions.append(_whole(function))
         change.defines.append(name)
         title = f"Make the lambda a function of the module, `{name}`"
@@ -322,12 +337,17 @@ def _new_name(file: File, found: cst.Lambda, wanted: str, given: dict[str, str])
 
 
 def _existing_lambda(
-    file: File, found: cst.Lambda, handed: Sequence[Handed], imports: Sequence[cst.SimpleStatementLine], change: Change
+    file: File,
+    found: cst.Lambda,
+    body: cst.Lambda,
+    handed: Sequence[Handed],
+    imports: Sequence[cst.SimpleStatementLine],
+    change: Change,
 ) -> str | None:
     """Return the name of a function further up in the module that is what the lambda would become."""
     for node in _functions_above(file, change.top):
         name = node.name.value
-        made = from_lambda(file.tree.module, found, name, handed=handed, first=imports)
+        made = from_lambda(file.tree.module, body, name, handed=handed, first=imports)
         if made is not None and _text(file, made) == _text(file, node):
             return name if file.facts.resolve(name, scope_at(file, found)) == 0 else None
     return None
@@ -424,6 +444,45 @@ def _receiver(file: File, taken: Captures) -> str | None:
         if receiver is not None and receiver.kind == "instance" and owner.params and owner.params[0].name == name:
             return name
     return None
+
+
+def _attributes(file: File, found: cst.Lambda, receiver: str, scope: int) -> tuple[cst.Lambda, list[Handed]]:
+    """Return a lambda that gets the attributes of `self` by themselves, and these; none where `self` can be sent.
+
+    Only attributes that are set once, when the instance is made, have that value later as well.
+    """
+    facts, project = file.facts, file.project
+    owner = facts.scopes[scope]
+    site = Site(facts.path, owner.parent)
+    if carries(file, site, Spot(facts.path, "lambda", file.tree.numbers[found])):
+        return found, []
+    at = facts.scopes[own_scope(file, found)].statement
+    handed: dict[str, Handed] = {}
+    renamed: dict[cst.CSTNode, cst.CSTNode] = {}
+    for name in names_in(file, found):
+        if name.value != receiver:
+            continue
+        node = file.tree.parents[name]
+        stores = project.stores(site, node.attr.value) if isinstance(node, cst.Attribute) else []
+        if not isinstance(node, cst.Attribute) or not stores or project.class_attribute(site, node.attr.value):
+            return found, []
+        attr = node.attr.value
+        for there, store in stores:
+            early = store.scope == scope and store.statement < at
+            where = Where(there, store.scope, store.statement)
+            made = there.scopes[store.scope].name == "__init__" and (owner.name != "__init__" or early)
+            if not made or store.value is None or why_not_pickled(project, store.value, where, attr):
+                return found, []
+        names = {each.value for each in names_in(file, found)} | _params(found)
+        if attr in names or attr.startswith("_"):
+            return found, []
+        renamed[node] = cst.Name(attr, lpar=node.lpar, rpar=node.rpar)
+        handed[attr] = Handed(attr, node.with_changes(lpar=(), rpar=()))
+    return with_names(found, renamed), list(reversed(handed.values()))
+
+
+def _params(found: cst.Lambda) -> set[str]:
+    return {each.name.value for each in inside(found.params) if isinstance(each, cst.Param)}
 
 
 def _method(

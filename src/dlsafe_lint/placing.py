@@ -34,7 +34,7 @@ class Change:
         gone: lines that are taken out of bodies.
         instead: what takes the place of ``top``.
         methods: what goes behind a method of a class.
-        defines: the names that it brings into the module.
+        defines: the names that it brings into the module, and in words what no other fix may do at the same time.
         unbinds: the names of the module that it takes away, since nobody needs them there.
         imports_partial: whether ``functools`` must be imported.
     """
