@@ -15,6 +15,7 @@ from dlsafe_lint.facts import Comprehension, Name
 from dlsafe_lint.holdings import Spot, held, held_by_class
 from dlsafe_lint.openings import opened
 from dlsafe_lint.project import Site, Where
+from dlsafe_lint.workers import is_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -302,14 +303,14 @@ def _unpicklable(value: Value) -> str:
 
 
 def carries(file: File, receiver: Site, spot: Spot) -> bool:
-    """Whether a method of the instance would be sent with the instance only where that is sent anyway, or is plain.
+    """Whether workers may be sent the instance: it is sent to them anyway, or holds plain values only.
 
     Args:
         file: the file.
         receiver: the class of the instance.
         spot: what the instance may hold.
     """
-    if any(origin.spot == spot for origin in held_by_class(file.project, receiver)):
+    if is_dataset(file.project, receiver) or any(each.spot == spot for each in held_by_class(file.project, receiver)):
         return True
     return _is_plain(file.project, receiver, 0)
 

@@ -87,6 +87,13 @@ def from_lambda(
     return function if all(after.count(comment) >= before.count(comment) for comment in before) else None
 
 
+def with_names(found: cst.Lambda, renamed: Mapping[cst.CSTNode, cst.CSTNode]) -> cst.Lambda:
+    """Return a lambda in which some expressions are names."""
+    made = found.visit(_Swap({id(old): new for old, new in renamed.items()}))
+    assert isinstance(made, cst.Lambda)
+    return made
+
+
 def _comments_before(found: cst.Lambda) -> list[cst.EmptyLine]:
     """Return the comments in front of a lambda and of its body, each on a line of its own."""
     before = (*found.lpar, found.whitespace_after_lambda, found.colon)

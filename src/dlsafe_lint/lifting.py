@@ -30,7 +30,7 @@ from dlsafe_lint.captures import (
     why_not_sent,
 )
 from dlsafe_lint.facts import Name
-from dlsafe_lint.functions import Handed, from_lambda, is_constant, moved, with_more_arguments
+from dlsafe_lint.functions import Handed, from_lambda, is_constant, moved, with_more_arguments, with_names
 from dlsafe_lint.holdings import Spot
 from dlsafe_lint.placing import Change, Line, draft, number_of, partial_at, top_of
 from dlsafe_lint.project import Site, Where
@@ -101,7 +101,9 @@ def lift_lambda(file: File, found: cst.Lambda, role: str, given: dict[str, str])
         return Lift(None, f"write it as a function at module level: {why}")
     if made.title.endswith("method"):
         return Lift(made, "write it as a method")
-    return Lift(made, f"write it as a function at module level{_with_partial(taken.values)}")
+    receiver = _receiver(file, taken)
+    names = (f"attributes of `{name}`" if name == receiver else f"`{name}`" for name in taken.values)
+    return Lift(made, f"write it as a function at module level{_with_partial(names)}")
 
 
 def lift_definition(file: File, name: str, place: Place, given: dict[str, str]) -> Lift:
@@ -127,15 +129,22 @@ def lift_definition(file: File, name: str, place: Place, given: dict[str, str]) 
         made = _definition(file, _Definition(scope.name, scope.parent, node, node), given)
     except _NotLiftedError as why:
         return Lift(None, f"define `{scope.name}` at module level: {why}")
-    return Lift(made, f"define `{scope.name}` at module level{_with_partial(captures(file, node).values)}")
+    return Lift(
+        made, f"define `{scope.name}` at module level{_with_partial(map(_quoted, captures(file, node).values))}"
+    )
 
 
-def _with_partial(values: Iterable[str]) -> str:
-    return f" and hand {_words(values)} over by `functools.partial`" if values else ""
+def _with_partial(words: Iterable[str]) -> str:
+    listed = ", ".join(words)
+    return f" and hand {listed} over by `functools.partial`" if listed else ""
+
+
+def _quoted(name: str) -> str:
+    return f"`{name}`"
 
 
 def _words(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    return ", ".join(map(_quoted, names))
 
 
 def _both(definitions: Iterable[_Definition], handed: Iterable[Handed]) -> str:
@@ -150,6 +159,8 @@ def _lambda(file: File, found: cst.Lambda, role: str, taken: Captures, given: di
     _check(file, found)
     variable = _variable(file, found)
     if variable is not None and variable.scope == 0 and not is_guarded(file.facts, variable.name):
+        if guarded := (*taken.values, *taken.definitions, *taken.imports):
+            raise _NotLiftedError(f"it uses {_words(guarded)}, which workers don't have: put that above the main guard")
         return _in_place(file, found, variable)
     receiver = _receiver(file, taken)
     if variable is not None and receiver is None:
@@ -158,19 +169,23 @@ def _lambda(file: File, found: cst.Lambda, role: str, taken: Captures, given: di
     if wanted == "default" and any(isinstance(node, cst.Lambda) for node in inside(found.body)):
         raise _NotLiftedError("what it returns holds a lambda, which can't be sent either")
     handed = [*_defaults(file, found), *_values(file, found, taken, receiver)]
+    body = found
     if receiver is not None:
-        return _method(file, found, receiver, wanted, handed, given)
+        body, attributes = _attributes(file, found, receiver, taken.values[receiver])
+        if not attributes:
+            return _method(file, found, receiver, wanted, handed, given)
+        handed += attributes
     others = _companions(file, taken)
     if others and handed:
         raise _NotLiftedError(_both(others, handed))
     change = Change(_top(file, found))
     _move(file, others, change, given, user=found)
     imports = _imports(file, found, change)
-    name = None if others else _existing_lambda(file, found, handed, imports, change)
+    name = None if others else _existing_lambda(file, found, body, handed, imports, change)
     title = f"Use `{name}`, which does the same"
     if name is None:
         name = _new_name(file, found, wanted, given)
-        function = from_lambda(file.tree.module, found, name, handed=handed, first=imports)
+        function = from_lambda(file.tree.module, body, name, handed=handed, first=imports)
         change.functions.append(_whole(function))
         change.defines.append(name)
         title = f"Make the lambda a function of the module, `{name}`"
@@ -192,7 +207,11 @@ def _variable(file: File, found: cst.Lambda) -> _Definition | None:
             if comment is not None and comment.value.startswith("# type:"):
                 return None
         case cst.AnnAssign(target=cst.Name(value=name), annotation=annotation) if _types(annotation, found):
-            pass
+            # the types of a local variable are never looked up, those of a function are
+            top = _top(file, line)
+            names = () if facts.future_annotations else names_in(file, annotation)
+            if line is not top and not all(_is_there(file, each, top) for each in names):
+                return None
         case _:
             return None
     scope = scope_at(file, assign)
@@ -305,9 +324,9 @@ def _annotation(file: File, piece: Piece, name: str, scope: int) -> cst.Annotati
         return None
     params = (*function.params.params, *function.params.kwonly_params)
     found = next((each.annotation for each in params if each.name.value == name), None)
-    if found is None or not any(each.annotation for each in piece.params.params) or names_in(file, found) == []:
+    if found is None or not any(each.annotation for each in piece.params.params):
         return None
-    return found if all(binder(file, each) in (0, -1) for each in names_in(file, found)) else None
+    return found if all(_is_there(file, each, _top(file, piece)) for each in names_in(file, found)) else None
 
 
 def _new_name(file: File, found: cst.Lambda, wanted: str, given: dict[str, str]) -> str:
@@ -318,12 +337,17 @@ def _new_name(file: File, found: cst.Lambda, wanted: str, given: dict[str, str])
 
 
 def _existing_lambda(
-    file: File, found: cst.Lambda, handed: Sequence[Handed], imports: Sequence[cst.SimpleStatementLine], change: Change
+    file: File,
+    found: cst.Lambda,
+    body: cst.Lambda,
+    handed: Sequence[Handed],
+    imports: Sequence[cst.SimpleStatementLine],
+    change: Change,
 ) -> str | None:
     """Return the name of a function further up in the module that is what the lambda would become."""
     for node in _functions_above(file, change.top):
         name = node.name.value
-        made = from_lambda(file.tree.module, found, name, handed=handed, first=imports)
+        made = from_lambda(file.tree.module, body, name, handed=handed, first=imports)
         if made is not None and _text(file, made) == _text(file, node):
             return name if file.facts.resolve(name, scope_at(file, found)) == 0 else None
     return None
@@ -422,6 +446,45 @@ def _receiver(file: File, taken: Captures) -> str | None:
     return None
 
 
+def _attributes(file: File, found: cst.Lambda, receiver: str, scope: int) -> tuple[cst.Lambda, list[Handed]]:
+    """Return a lambda that gets the attributes of `self` by themselves, and these; none where `self` can be sent.
+
+    Only attributes that are set once, when the instance is made, have that value later as well.
+    """
+    facts, project = file.facts, file.project
+    owner = facts.scopes[scope]
+    site = Site(facts.path, owner.parent)
+    if carries(file, site, Spot(facts.path, "lambda", file.tree.numbers[found])):
+        return found, []
+    at = facts.scopes[own_scope(file, found)].statement
+    handed: dict[str, Handed] = {}
+    renamed: dict[cst.CSTNode, cst.CSTNode] = {}
+    for name in names_in(file, found):
+        if name.value != receiver:
+            continue
+        node = file.tree.parents[name]
+        stores = project.stores(site, node.attr.value) if isinstance(node, cst.Attribute) else []
+        if not isinstance(node, cst.Attribute) or not stores or project.class_attribute(site, node.attr.value):
+            return found, []
+        attr = node.attr.value
+        for there, store in stores:
+            early = store.scope == scope and store.statement < at
+            where = Where(there, store.scope, store.statement)
+            made = there.scopes[store.scope].name == "__init__" and (owner.name != "__init__" or early)
+            if not made or store.value is None or why_not_pickled(project, store.value, where, attr):
+                return found, []
+        names = {each.value for each in names_in(file, found)} | _params(found)
+        if attr in names or attr.startswith("_"):
+            return found, []
+        renamed[node] = cst.Name(attr, lpar=node.lpar, rpar=node.rpar)
+        handed[attr] = Handed(attr, node.with_changes(lpar=(), rpar=()))
+    return with_names(found, renamed), list(reversed(handed.values()))
+
+
+def _params(found: cst.Lambda) -> set[str]:
+    return {each.name.value for each in inside(found.params) if isinstance(each, cst.Param)}
+
+
 def _method(
     file: File, found: cst.Lambda, receiver: str, wanted: str, handed: Sequence[Handed], given: dict[str, str]
 ) -> Draft:
@@ -443,7 +506,8 @@ def _method(
             "hand over what it needs of it by `functools.partial`"
         )
     attributes = {node.attr.value for node in inside(file.tree.module) if isinstance(node, cst.Attribute)}
-    attributes.update(name for base in bases if base.site for name in project.scope(base.site).bindings)
+    family = [base.site for base in bases if base.site is not None] + project.subclasses(site)
+    attributes.update(name for each in family for name in project.scope(each).bindings)
     name = naming.fresh(file, f"_{wanted}", {*given, *attributes})
     given[name] = _code(file, found)
     holder = _last_part(file, file.tree.statements[owner.statement])
@@ -478,8 +542,10 @@ def _definition(file: File, first: _Definition, given: dict[str, str]) -> Draft:
     for name, scope in taken.values.items():
         if scope == 0:
             raise _NotLiftedError(f"`{name}` only exists under the main guard: pass it on as an argument")
-    if isinstance(first.piece, cst.ClassDef) and (taken.values or taken.imports):
-        raise _NotLiftedError(f"it uses {_words((*taken.values, *taken.imports))} of the function around it")
+    if isinstance(first.piece, cst.ClassDef) and taken.values:
+        raise _NotLiftedError(f"make {_words(taken.values)}, which it takes from around it, an argument")
+    if isinstance(first.piece, cst.ClassDef) and taken.imports:
+        raise _NotLiftedError(f"import {_words(taken.imports)} at module level first")
     handed = [
         *(_defaults(file, first.piece) if isinstance(first.piece, cst.Lambda) else ()),
         *_values(file, first.piece, taken),
@@ -554,6 +620,8 @@ def _move(
             if use in within and not same:
                 renamed[use] = use.with_changes(value=names[each.name])
             elif use not in within and (values or not same):
+                if values and isinstance(file.tree.parents[use], (cst.Attribute, cst.Decorator)):
+                    raise _NotLiftedError(f"`{each.name}` is used as no `functools.partial` could be")
                 _check_values(file, each, use, values)
                 _hand_over(file, use, cst.Name(names[each.name]), values, change)
     change.gone += [each.line for each in definitions]
@@ -693,20 +761,25 @@ def _check_early(file: File, piece: Piece, top: Line, moving: Collection[str]) -
         name = _decorator_name(file, decorator)
         if name not in _SAME_WHEREVER and not name.endswith((".setter", ".getter", ".deleter")):
             raise _NotLiftedError(f"its decorator `{_code(file, decorator.decorator)}` would run on import")
-    at = number_of(file, top)
     for node in names_in(file, piece):
         if not is_early(file, piece, node) or (facts.future_annotations and _is_annotation(file, node)):
             continue
         scope = binder(file, node)
-        if scope == -1 and node.value not in BUILTINS:
-            raise _NotLiftedError(f"`{node.value}` must be there when the module is imported")
-        if scope == 0 and not is_guarded(facts, node.value):
-            early = [each for each in facts.scopes[0].bindings[node.value] if each.statement < at]
-            kinds = {facts.blocks[each.block].kind for each in early}
-            if not kinds - {"if", "case", "guard", "typing", "never", "loop"}:
-                raise _NotLiftedError(f"below `{node.value}`, which it needs when it is defined")
-        elif scope > 0 and node.value not in moving and not _is_within(file, scope, own_scope(file, piece)):
-            raise _NotLiftedError(f"it needs `{node.value}` when it is defined")
+        own = scope > 0 and _is_within(file, scope, own_scope(file, piece))
+        if not own and node.value not in moving and not _is_there(file, node, top):
+            raise _NotLiftedError(f"`{node.value}`, which it needs when it is defined, must be there before")
+
+
+def _is_there(file: File, name: cst.Name, top: Line) -> bool:
+    """Whether the module binds what a name stands for before a statement, in workers as well."""
+    facts = file.facts
+    scope = binder(file, name)
+    if scope == -1:
+        return name.value in BUILTINS
+    bindings = facts.scopes[0].bindings[name.value] if scope == 0 and not is_guarded(facts, name.value) else []
+    early = [each for each in bindings if each.statement < number_of(file, top)]
+    kinds = {facts.blocks[each.block].kind for each in early}
+    return bool(kinds - {"if", "case", "guard", "typing", "never", "loop"})
 
 
 def _decorator_name(file: File, decorator: cst.Decorator) -> str:

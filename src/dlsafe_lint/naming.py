@@ -64,8 +64,11 @@ def role(file: File, found: cst.Lambda, otherwise: str) -> str:
                 words = str(key.evaluated_value)
             case cst.List() | cst.Tuple() | cst.Set():
                 several = True
-            case cst.BooleanOperation() | cst.IfExp():
+            case cst.BooleanOperation():
                 default = True
+            case cst.IfExp():
+                other = around.orelse if around.body is node else around.body
+                default = default or (isinstance(other, cst.Name) and other.value in _params_around(file, found))
             case cst.Param():
                 default = True
                 words = around.name.value
@@ -172,8 +175,11 @@ def fresh(file: File, wanted: str, taken: set[str]) -> str:
 
 
 def _candidates(wanted: str) -> Iterator[str]:
-    others = _OTHER_NAMES.get(wanted, () if wanted.endswith("_fn") else (f"{wanted}_fn",))
-    return itertools.chain([wanted], others, (f"{wanted}_{number}" for number in itertools.count(2)))
+    private = "_" if wanted.startswith("_") else ""
+    plain = wanted.removeprefix(private)
+    others = _OTHER_NAMES.get(plain, () if plain.endswith("_fn") else (f"{plain}_fn",))
+    names = (f"{private}{other}" for other in others)
+    return itertools.chain([wanted], names, (f"{wanted}_{number}" for number in itertools.count(2)))
 
 
 def kept(file: File, name: str, scope: int, uses: list[cst.Name], taken: set[str]) -> str:

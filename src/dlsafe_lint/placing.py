@@ -34,7 +34,7 @@ class Change:
         gone: lines that are taken out of bodies.
         instead: what takes the place of ``top``.
         methods: what goes behind a method of a class.
-        defines: the names that it brings into the module.
+        defines: the names that it brings into the module, and in words what no other fix may do at the same time.
         unbinds: the names of the module that it takes away, since nobody needs them there.
         imports_partial: whether ``functools`` must be imported.
     """
@@ -204,7 +204,7 @@ def _with_functools(
         # a group of its own, above the comments of the next one
         rest = _without_blanks(lines)
         above = lines[: len(lines) - len(rest)] or [_BLANK] * bool(start)
-        apart = [_BLANK] if group else [_BLANK, _BLANK]
+        apart = [_BLANK, _BLANK] if isinstance(line, (cst.FunctionDef, cst.ClassDef)) else [_BLANK]
         moved = [new.with_changes(leading_lines=above), line.with_changes(leading_lines=[*apart, *rest])]
         return [*body[:start], *moved, *body[start + 1 :]]
     at = next((i for i, each in enumerate(group) if _is_from(each) or _module_of(each) > "functools"), len(group))

@@ -58,8 +58,9 @@ class LambdaForWorker(Rule):
     function of that name. Two lambdas that are the same share one function.
 
     Unsafe where it takes something along: `functools.partial` hands it the values that the names have where the lambda
-    stood, not where it is called. A lambda that uses `self` becomes a method. There is no fix where a name is bound
-    again later, as the variable of a loop is, or where its value can't be pickled either.
+    stood, not where it is called. A lambda that uses `self` becomes a method, or is handed the attributes that it uses
+    where `self` had better not be sent. There is no fix where a name is bound again later, as the variable of a loop
+    is, or where its value can't be pickled either.
 
     ## References
     - [PyTorch: platform-specific behaviors](https://docs.pytorch.org/docs/stable/data.html#platform-specific-behaviors)
