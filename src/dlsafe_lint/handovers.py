@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from dlsafe_lint.apis.datasets import ITERATORS
 from dlsafe_lint.apis.workers import ALWAYS_SPAWN, HANDOVERS, POOL_METHODS, POOLS, WORKER_ARGUMENTS
 from dlsafe_lint.facts import (
     Attribute,
@@ -23,7 +24,7 @@ from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
 from dlsafe_lint.holdings import Origin, Spot, held, held_by, held_by_class
 from dlsafe_lint.project import Project, Site, Value, Where
-from dlsafe_lint.workers import Loader, context_methods, dataset_values, loader_of, loaders
+from dlsafe_lint.workers import Loader, context_methods, dataset_values, loader_of, loaders, unwrapped
 from dlsafe_lint.workers import is_dataset as dataset_class
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ def _outcome(handed: Handed, method: StartMethod) -> str:
     if "<locals>" in origin.qualname:
         return f"AttributeError: Can't pickle local object '{origin.qualname}'"
     del method
-    return f"PicklingError: Can't pickle <function {origin.qualname}>: attribute lookup {origin.qualname} failed"
+    what = f"<class '{origin.qualname}'>" if origin.of_class else f"<function {origin.qualname}>"
+    return f"PicklingError: Can't pickle {what}: attribute lookup {origin.qualname} failed"
 
 
 # --- who gets something ---
@@ -269,7 +271,7 @@ def _set_from_outside(project: Project) -> Iterator[Handed]:
             where = Where(facts, store.scope, store.statement)
             if not _may_hold(store.value, where):
                 continue
-            for value in project.values(store.base, where):
+            for value in _set_on(project, store.base, where):
                 by = _loader_taking(value, loaded)
                 if by is None or not _is_same(facts, store, value, by):
                     continue
@@ -283,6 +285,16 @@ def _set_from_outside(project: Project) -> Iterator[Handed]:
                 for origin in held(project, store.value, where, spot, (hop,)):
                     yield Handed(origin, taker)
                 break
+
+
+def _set_on(project: Project, base: Expr, where: Where) -> list[Value]:
+    """Return the objects whose attribute is set; ``subset.dataset`` is the Dataset that was split."""
+    if isinstance(base, Attribute) and base.attr == "dataset":
+        inside = project.values(base.value, where)
+        found = [value for value in unwrapped(project, inside) if value not in inside]
+        if found:
+            return found
+    return project.values(base, where)
 
 
 def _own_attribute(facts: ModuleFacts, store: Store) -> bool:
@@ -384,7 +396,12 @@ def _started_with(
 
 def _taken_by(name: str) -> Taken:
     tail = name.rpartition(".")[2]
-    kinds: dict[str, Taken] = {"Process": "process", "Pool": "pool", "ProcessPoolExecutor": "executor"}
+    kinds: dict[str, Taken] = {
+        "Process": "process",
+        "Pool": "pool",
+        "ProcessPoolExecutor": "executor",
+        "process_map": "executor",
+    }
     return kinds.get(tail, "spawn")
 
 
@@ -405,7 +422,7 @@ def _of_pools(project: Project) -> Iterator[Handed]:
                 silent = method in ("apply_async", "map_async", "starmap_async", "submit") and _is_dropped(facts, call)
                 for role, position in handover.arguments:
                     argument = project.argument_at(call, where, role, position)
-                    if argument is None:
+                    if argument is None or (role == "iterable" and _is_read_out(project, *argument)):
                         continue
                     what = (
                         f"handed to {handover.what}"
@@ -417,6 +434,11 @@ def _of_pools(project: Project) -> Iterator[Handed]:
                     taker = Taker(by, role.lstrip("*"), what, hop, True, methods, "certain", silent)
                     yield from _handed(project, argument, call, role, position, taker)
                 break
+
+
+def _is_read_out(project: Project, expr: Expr, where: Where) -> bool:
+    """Whether it is an iterator like ``map(f, x)``: the pool reads it in the parent and sends what comes out."""
+    return any(value.kind == "made" and value.name in ITERATORS for value in project.values(expr, where))
 
 
 def _pool_spellings(project: Project) -> set[str]:

@@ -20,6 +20,7 @@ from dlsafe_lint.apis.datasets import (
     WRAPPERS,
     is_dataset,
     is_pipe,
+    is_sliceable,
 )
 from dlsafe_lint.facts import (
     NOTHING,
@@ -33,6 +34,7 @@ from dlsafe_lint.facts import (
     Lambda,
     ModuleFacts,
     Name,
+    Scope,
     Subscript,
     dotted,
 )
@@ -50,6 +52,8 @@ Kind = Literal["lambda", "local", "guarded", "parameter"]
 _DEPTH = 14
 # Methods that run in the workers, after the Dataset was sent.
 _IN_WORKER = frozenset({"__getitem__", "__getitems__", "__iter__", "__next__", "__call__", "__len__", "__setstate__"})
+
+_PROCESSES = frozenset({"multiprocessing.Process"})
 
 
 class Spot(NamedTuple):
@@ -178,9 +182,13 @@ def _held(
                         else None
                     )
                     yield from _held(search, source, at, there or spot, (*hops, *via), depth + 1)
+                for value in _defined(expr, where):
+                    yield from _inside(search, value, spot, via, depth + 1)
                 return
     for value in search.project.values(expr, where):
         yield from _inside(search, value, spot, via, depth + 1)
+    for item in _put_later(search.project, expr, where):
+        yield from _held(search, item, where, spot, via, depth + 1)
 
 
 def _is_receiver(where: Where, name: str, classes: frozenset[Site]) -> bool:
@@ -238,6 +246,23 @@ def _sources(project: Project, name: Name, where: Where) -> list[tuple[Expr, Whe
     return found
 
 
+def _defined(name: Name, where: Where) -> Iterator[Value]:
+    """Yield the functions and classes that a function defines under the name of one of its parameters."""
+    facts = where.facts
+    for binding in reaching(facts, facts.resolve(name.id, where.scope), name.id, where):
+        if binding.how in ("def", "class"):
+            yield Value("function" if binding.how == "def" else "class", name.id, Site(facts.path, binding.target))
+
+
+def _put_later(project: Project, expr: Expr, where: Where) -> Iterator[Expr]:
+    """Yield what is put into a composed transform: ``transform.transforms.insert(0, f)``."""
+    spelled = dotted(expr) if isinstance(expr, (Name, Attribute)) else None
+    if spelled is not None:
+        facts = where.facts
+        scope = max(facts.resolve(spelled.partition(".")[0], where.scope), 0)
+        yield from project.added(f"{spelled}.transforms", where._replace(scope=scope))
+
+
 def _called(facts: ModuleFacts, scope: int) -> str:
     """Return how a function is called: a constructor by its class."""
     own = facts.scopes[scope]
@@ -277,9 +302,16 @@ def _inside(search: _Search, value: Value, spot: Spot, via: tuple[Place, ...], d
                 at = value.where._replace(scope=value.expr.scope)
                 yield from _held(search, value.expr.element, at, spot, hops, depth + 1)
         case "made" if isinstance(value.expr, Call) and value.where is not None:
-            if _keeps(value.name):
+            tuple_ = name_of_tuple(search.project, value, spot, hops)
+            if tuple_ is not None:
+                yield tuple_
+            elif _keeps(value.name):
                 yield from _arguments(search, value.expr, value.where, spot, hops, depth + 1)
         case "part":
+            if value.of is not None and value.of.kind == "made" and value.name.endswith("()"):
+                tuple_ = name_of_tuple(search.project, value.of, spot, hops)
+                if tuple_ is not None:
+                    yield tuple_
             yield from _part(search, value, spot, hops, depth + 1)
 
 
@@ -289,7 +321,7 @@ def _keeps(name: str) -> bool:
     Objects of classes do (``Compose``, ``ImageFolder``), results of functions don't (``sorted``), apart from
     the tables' exceptions.
     """
-    if name in KEEPS_ARGUMENTS or name in WRAPPERS or name in ITERATORS:
+    if name in KEEPS_ARGUMENTS or name in WRAPPERS or name in ITERATORS or is_pipe(name):
         return True
     tail = name.rpartition(".")[2]
     return tail[:1].isupper() and tail not in FORGETS_ARGUMENTS
@@ -320,6 +352,8 @@ def _part(search: _Search, value: Value, spot: Spot, via: tuple[Place, ...], dep
         return
     if whole.name in WRAPPERS and not value.name.endswith("()"):
         # one of the datasets that random_split returns
+        yield from _inside(search, whole, spot, via, depth)
+    elif is_sliceable(whole.name) and value.name in ("[:]", "[]", "[each]", "shuffle()", "index_select()", "copy()"):
         yield from _inside(search, whole, spot, via, depth)
     elif is_pipe(whole.name) and value.name.endswith("()"):
         if isinstance(value.expr, Call) and value.where is not None:
@@ -380,7 +414,21 @@ def unnamed(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) ->
         if scope.kind == "class":
             remedy = f"let the decorator change `{scope.name}` and return it"
         return Origin("local", scope.name, qualname(inner, wrapper.scope), spot, at, via, remedy=remedy)
+    later = _bound_again(facts, top)
+    if later:
+        text = f"`{scope.name}` is no longer the {what} of that name once line {later} has run"
+        remedy = f"give what line {later} binds another name than `{top.name}`"
+        return Origin("local", scope.name, own, spot, Place(site.path, scope.line, text), via, remedy=remedy)
     return None
+
+
+def _bound_again(facts: ModuleFacts, scope: Scope) -> int:
+    """Return the line on which the module binds the name of one of its functions or classes to something else, or 0."""
+    bindings = facts.scopes[0].bindings.get(scope.name, ())
+    same_block = [each for each in bindings if each.block == scope.block and each.how in ("def", "class", "assign")]
+    if not same_block or len(same_block) != len(bindings) or same_block[-1].target == scope.index:
+        return 0
+    return facts.statements[same_block[-1].statement].line
 
 
 def name_of_tuple(project: Project, value: Value, spot: Spot, via: tuple[Place, ...]) -> Origin | None:
@@ -612,10 +660,18 @@ def _look_into(project: Project, site: Site) -> _Class:
     frames, library, kept, passes_on = _construction(project, site)
     search = _Search(project, frozenset(base.site for base in project.ancestors(site) if base.site is not None))
     found: list[Origin] = []
+    is_process = project.derives_from(site, _PROCESSES) is not None
+    for facts, statement, attr, expr in _fields(project, site):
+        if attr not in dropped:
+            hop = Place(facts.path, facts.statements[statement].line, f"the default of the field `{attr}`")
+            where = Where(facts, facts.statements[statement].scope, statement)
+            found.extend(_held(search, expr, where, Spot(facts.path, "statement", statement), (hop,), 0))
     for facts, scope, statement, attr, expr in _attributes(project, site):
         function = Site(facts.path, facts.function_of(scope))
         method = facts.scopes[function.scope]
         if attr in dropped or attr == "__dict__" or method.name in _IN_WORKER or not _is_bound(project, function):
+            continue
+        if is_process and method.name == "run":
             continue
         # what other methods are passed is passed to some other instance as well as to this one
         frame = frames.get(function) or Frame(function.scope, function.path, {})
@@ -634,6 +690,26 @@ def _look_into(project: Project, site: Site) -> _Class:
             origins.append(origin)
     unique = {(each.constructor, each.name): each for each in reversed(kept)}
     return _Class(tuple(origins), tuple(reversed(unique.values())), passes_on)
+
+
+def _fields(project: Project, site: Site) -> Iterator[tuple[ModuleFacts, int, str, Expr]]:
+    """Yield the defaults of a data class's fields, which every instance keeps, as (module, statement, name, value)."""
+    for base in project.ancestors(site):
+        if base.site is None:
+            continue
+        facts = project.modules[base.site.path]
+        scope = facts.scopes[base.site.scope]
+        if any(_is_dataclass(project, facts, scope, each) for each in scope.decorators):
+            for name, bindings in scope.bindings.items():
+                for binding in bindings:
+                    if facts.statements[binding.statement].kind == "annassign" and isinstance(binding.value, Lambda):
+                        yield facts, binding.statement, name, binding.value
+
+
+def _is_dataclass(project: Project, facts: ModuleFacts, scope: Scope, decorator: Expr) -> bool:
+    made = decorator.func if isinstance(decorator, Call) else decorator
+    values = project.values(made, Where(facts, scope.parent, scope.statement))
+    return any(value.name in ("dataclasses.dataclass", "attr.dataclass", "attrs.define", "attr.s") for value in values)
 
 
 def _parameter(constructor: Site, name: str) -> Lambda:

@@ -666,6 +666,10 @@ class Project:
         if value.kind == "comprehension" and isinstance(value.expr, Comprehension) and value.where:
             inner_where = Where(value.where.facts, value.expr.scope, value.where.statement, value.where.frame)
             return self.values(value.expr.element, inner_where, depth + 1)
+        if value.kind == "made" and value.name in ("zip", "enumerate") and isinstance(value.expr, Call) and value.where:
+            columns: tuple[Expr, ...] = tuple(Derived("each", arg) for arg in value.expr.args)
+            columns = columns if value.name == "zip" else (NOTHING, *columns[:1])
+            return [Value("collection", expr=Collection("tuple", columns), where=value.where)]
         if value.kind in ("made", "part"):
             return [Value("part", "[each]", of=value, where=value.where, expr=value.expr, via=value.via)]
         return [UNKNOWN]

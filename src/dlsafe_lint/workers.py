@@ -306,10 +306,17 @@ def dataset_values(project: Project, loader: Loader) -> list[Value]:
     argument = project.argument_at(loader.call, loader.where, "dataset", loader.api.dataset)
     if argument is None:
         return []
-    return _unwrapped(project, project.values(argument[0], argument[1], 1), 0)
+    return unwrapped(project, project.values(argument[0], argument[1], 1))
 
 
-def _unwrapped(project: Project, values: list[Value], depth: int) -> list[Value]:
+def unwrapped(project: Project, values: list[Value], depth: int = 0) -> list[Value]:
+    """Return the Datasets in values that may be `Subset` and the like, made of other Datasets.
+
+    Args:
+        project: the project.
+        values: what an expression may stand for.
+        depth: how many wrappers are around them.
+    """
     found = []
     for value in values:
         whole = value
@@ -325,7 +332,7 @@ def _unwrapped(project: Project, values: list[Value], depth: int) -> list[Value]
             if whole.expr.args:
                 inner = project.values(whole.expr.args[0], whole.where, 1)
                 items = [item for each in inner for item in (_items(project, each))]
-                found.extend(_unwrapped(project, items, depth + 1))
+                found.extend(unwrapped(project, items, depth + 1))
         else:
             found.append(value)
     return found

@@ -83,6 +83,7 @@ HANDOVERS: dict[str, Handover] = {
     "torch.multiprocessing.start_processes": Handover(
         (("fn", 0), ("args", 1)), False, "`start_processes`", True, ("args",)
     ),
+    "tqdm.contrib.concurrent.process_map": Handover((("fn", 0),), True, "`process_map`", True),
 }
 """Library callables that hand something to workers. ``mp.spawn`` always spawns, whatever the default start method."""
 
