@@ -24,7 +24,7 @@ from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
 from dlsafe_lint.holdings import Origin, Spot, held, held_by, held_by_class
 from dlsafe_lint.project import Project, Site, Value, Where
-from dlsafe_lint.workers import Loader, context_methods, dataset_values, loader_of, loaders, unwrapped
+from dlsafe_lint.workers import Loader, context_methods, dataset_values, loader_of, loaders, per_caller, unwrapped
 from dlsafe_lint.workers import is_dataset as dataset_class
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _of_loaders(project: Project) -> Iterator[Handed]:
                 continue
             what = f"as `{role}` of {words}"
             taker = Taker("loader", role, what, hop, False, loader.methods, loader.confidence)
-            yield from _handed(project, argument, loader.call, role, position, taker)
+            yield from _handed(project, argument, loader.call, role, position, taker, loader.via)
         if loader.api.dataset is None:
             continue
         argument = project.argument_at(loader.call, loader.where, "dataset", loader.api.dataset)
@@ -186,7 +186,7 @@ def _of_loaders(project: Project) -> Iterator[Handed]:
             taker = Taker(
                 "dataset", "dataset", f"in the dataset of {words}", hop, False, loader.methods, loader.confidence
             )
-            yield from _handed(project, argument, loader.call, "dataset", loader.api.dataset, taker)
+            yield from _handed(project, argument, loader.call, "dataset", loader.api.dataset, taker, loader.via)
 
 
 def _init_position(loader: Loader) -> int | None:
@@ -196,7 +196,8 @@ def _init_position(loader: Loader) -> int | None:
 
 def _loaders(project: Project) -> Iterator[Loader]:
     """Yield the loaders of the project; a subclass that passes ``**kwargs`` on also once per call that makes one."""
-    yield from loaders(project)
+    for loader in loaders(project):
+        yield from per_caller(project, loader)
     for facts, call in _makers(project, "torch.utils.data.DataLoader"):
         where = Where(facts, call.scope, call.statement)
         for value in project.values(call, where):
@@ -480,11 +481,12 @@ def _handed(
     role: str,
     position: int | None,
     taker: Taker,
+    via: tuple[Place, ...] = (),
 ) -> Iterator[Handed]:
     """Yield what one argument of a handover holds."""
     expr, where = argument
     passed = any(key == role for key, _ in call.keywords)
     key: str | int = role if passed or position is None else position
     spot = Spot(taker.place.path, "argument", call.number, key)
-    for origin in held(project, expr, where, spot):
+    for origin in held(project, expr, where, spot, via):
         yield Handed(origin, taker)

@@ -16,6 +16,7 @@ from dlsafe_lint.apis.datasets import (
     FORGOTTEN_ARGUMENTS,
     ITERATORS,
     KEEPS_ARGUMENTS,
+    METHODS_RETURNING_SLICES,
     NAMED_TUPLES,
     WRAPPERS,
     is_dataset,
@@ -53,6 +54,7 @@ _DEPTH = 14
 # Methods that run in the workers, after the Dataset was sent.
 _IN_WORKER = frozenset({"__getitem__", "__getitems__", "__iter__", "__next__", "__call__", "__len__", "__setstate__"})
 
+_SLICES = METHODS_RETURNING_SLICES | {"[:]", "[]"}
 _PROCESSES = frozenset({"multiprocessing.Process"})
 
 
@@ -353,7 +355,7 @@ def _part(search: _Search, value: Value, spot: Spot, via: tuple[Place, ...], dep
     if whole.name in WRAPPERS and not value.name.endswith("()"):
         # one of the datasets that random_split returns
         yield from _inside(search, whole, spot, via, depth)
-    elif is_sliceable(whole.name) and value.name in ("[:]", "[]", "[each]", "shuffle()", "index_select()", "copy()"):
+    elif is_sliceable(whole.name) and value.name.removesuffix("()") in _SLICES:
         yield from _inside(search, whole, spot, via, depth)
     elif is_pipe(whole.name) and value.name.endswith("()"):
         if isinstance(value.expr, Call) and value.where is not None:
@@ -396,6 +398,8 @@ def unnamed(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) ->
             return Origin("guarded", scope.name, scope.name, spot, Place(site.path, scope.line, text), via)
         if scope.kind == "class" and project.method(site, "__getattr__"):
             return None  # stands for an optional library that is not there
+        if any((dotted(_callee(each)) or "").rpartition(".")[2] == "wraps" for each in scope.decorators):
+            return None  # has the name of what it wraps, and may well be what stands there under that name
         text = f"`{scope.name}` is a {what} inside `{outer.name}`"
         return Origin("local", scope.name, own, spot, Place(site.path, scope.line, text), via)
     if facts.path.endswith("/__main__.py"):
@@ -420,6 +424,10 @@ def unnamed(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) ->
         remedy = f"give what line {later} binds another name than `{top.name}`"
         return Origin("local", scope.name, own, spot, Place(site.path, scope.line, text), via, remedy=remedy)
     return None
+
+
+def _callee(expr: Expr) -> Expr:
+    return expr.func if isinstance(expr, Call) else expr
 
 
 def _bound_again(facts: ModuleFacts, scope: Scope) -> int:
@@ -707,8 +715,7 @@ def _fields(project: Project, site: Site) -> Iterator[tuple[ModuleFacts, int, st
 
 
 def _is_dataclass(project: Project, facts: ModuleFacts, scope: Scope, decorator: Expr) -> bool:
-    made = decorator.func if isinstance(decorator, Call) else decorator
-    values = project.values(made, Where(facts, scope.parent, scope.statement))
+    values = project.values(_callee(decorator), Where(facts, scope.parent, scope.statement))
     return any(value.name in ("dataclasses.dataclass", "attr.dataclass", "attrs.define", "attr.s") for value in values)
 
 

@@ -12,6 +12,7 @@ from posixpath import commonprefix
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from dlsafe_lint import apis
+from dlsafe_lint.apis import datasets
 from dlsafe_lint.facts import (
     NOTHING,
     Attribute,
@@ -527,11 +528,21 @@ class Project:
             case Compared("Add", left, right):
                 sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]
                 collections = [value for value in sides if value.kind in ("collection", "comprehension")]
+                if not collections and any(self._is_dataset(value) for value in sides):
+                    both = (Collection("list", (left, right)),)
+                    joined = Call(-1, NOTHING, both, (), 0, where.scope, where.statement)
+                    return [Value("made", "torch.utils.data.ConcatDataset", expr=joined, where=where)]
                 return collections or [UNKNOWN]
             case Compared("Div", left, right):  # a path stays a path
                 sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]
                 return [value for value in sides if value.kind == "made" and value.name == "pathlib.Path"] or [UNKNOWN]
         return [UNKNOWN]
+
+    def _is_dataset(self, value: Value) -> bool:
+        """Whether a value is a Dataset of a library, or an instance of a class that derives from one."""
+        if value.kind == "instance" and value.site is not None:
+            return any(base.site is None and datasets.is_dataset(base.name) for base in self.ancestors(value.site))
+        return value.kind == "made" and datasets.is_dataset(value.name)
 
     def _flat(self, groups: Iterable[list[Value]]) -> list[Value]:
         return [value for group in groups for value in group] or [UNKNOWN]
@@ -646,9 +657,15 @@ class Project:
                 return self._flat(self.values(item, value.where, depth + 1) for item in items)
             case "comprehension":
                 return self.elements(value, depth)
+            case "instance" if value.site and not isinstance(key, Literal) and self._is_sliceable(value.site):
+                return [value]
             case "made" | "part":
                 return [Value("part", _spelled(key), of=value, where=value.where, expr=value.expr, via=value.via)]
         return [UNKNOWN]
+
+    def _is_sliceable(self, site: Site) -> bool:
+        """Whether slices of an instance are copies of it (the Datasets of torch_geometric)."""
+        return any(base.site is None and datasets.is_sliceable(base.name) for base in self.ancestors(site))
 
     def elements(self, value: Value, depth: int = 0) -> list[Value]:
         """Return what iterating over a value yields."""
@@ -729,6 +746,9 @@ class Project:
 
     def _itself(self, call: Call, where: Where, depth: int) -> list[Value]:
         """Return the object whose method of a library's class returns the object: ``model.to(device)``."""
+        if isinstance(call.func, Attribute) and call.func.attr in datasets.METHODS_RETURNING_SLICES:
+            found = self.values(call.func.value, where, depth + 1)
+            return [each for each in found if each.site and self._is_sliceable(each.site)] or [UNKNOWN]
         if not isinstance(call.func, Attribute) or call.func.attr not in apis.MODULE_METHODS_RETURNING_SELF:
             return [UNKNOWN]
         return [

@@ -10,7 +10,7 @@ from dlsafe_lint.apis.datasets import WRAPPERS
 from dlsafe_lint.apis.workers import LOADERS, LoaderApi
 from dlsafe_lint.facts import Attribute, Call, Expr, Literal, ModuleFacts, Name, Subscript, dotted
 from dlsafe_lint.finding import START_METHODS, Place
-from dlsafe_lint.project import Project, Site, Value, Where
+from dlsafe_lint.project import Frame, Project, Site, Value, Where
 
 if TYPE_CHECKING:
     from dlsafe_lint.finding import Confidence, StartMethod
@@ -161,6 +161,81 @@ def _loader(
     context = project.argument_at(call, where, "multiprocessing_context")
     methods = context_methods(project, *context) if context else frozenset(START_METHODS)
     return Loader(facts, call, where, api, confidence, words, methods, via)
+
+
+_FEW = 12
+
+
+def per_caller(project: Project, loader: Loader) -> list[Loader]:
+    """Return a loader once for each way to call the function that makes it, where only some of them give it workers.
+
+    What such a function is passed in one call belongs together: the Dataset of a call with ``num_workers=0`` meets no
+    workers because another call has some. The same for the calls that make the object whose method it is.
+
+    Args:
+        project: the project.
+        loader: a loader of `loaders`.
+
+    Returns:
+        The loader itself where all calls agree, or where they can't be told apart.
+    """
+    if loader.confidence is None or loader.where.frame is not None:
+        return [loader]
+    argument = project.argument_at(loader.call, loader.where, loader.api.workers_name, loader.api.workers)
+    if argument is None or isinstance(argument[0], Literal):
+        return [loader]
+    found: list[Loader] = []
+    for frame, place in _frames(project, loader.facts, loader.call):
+        where = loader.where._replace(frame=frame)
+        told = project.argument_at(loader.call, where, loader.api.workers_name, loader.api.workers)
+        confidence = positive(project, *told) if told is not None else None
+        found.append(loader._replace(where=where, confidence=confidence, via=(place,)))
+    if all(each.confidence is not None for each in found):
+        return [loader]
+    return [each for each in found if each.confidence is not None]
+
+
+def _frames(project: Project, facts: ModuleFacts, call: Call) -> list[tuple[Frame, Place]]:
+    """Return the ways to run the function in which a call stands, none if they can't be told apart."""
+    scope = facts.scopes[facts.function_of(call.scope)]
+    if scope.kind != "function":
+        return []
+    site = Site(facts.path, scope.index)
+    owner = Site(facts.path, scope.parent) if project.receiver(facts, scope) is not None else None
+    found: list[tuple[Frame, Place]] = []
+    for caller, each in project.callers(site):
+        for value in project.called(caller, each):
+            if value.kind == "class" and value.site is not None and value.site == owner:
+                made = Value("instance", scope.name, owner, each, Where(caller, each.scope, each.statement))
+                frame = project.bind(site, caller, each, None, made)
+            else:
+                frame = project.bind(site, caller, each, None, value.of) if value.site == site else None
+            if frame is not None:
+                found.append((frame, Place(caller.path, each.line, f"calls `{scope.name}`")))
+    if owner is not None and scope.name != "__init__":
+        found = _per_instance(project, site, owner, found)
+    return found if len(found) <= _FEW else []
+
+
+def _per_instance(
+    project: Project, site: Site, owner: Site, frames: list[tuple[Frame, Place]]
+) -> list[tuple[Frame, Place]]:
+    """Put each object that the project makes of a class in the place of ``self`` where it may be any of them."""
+    constructor = project.method(owner, "__init__")
+    makers = project.callers(constructor) if constructor is not None else []
+    everybody = frames or [(Frame(site.scope, site.path, {}, complete=True), Place("", 0, ""))]
+    found: list[tuple[Frame, Place]] = []
+    for frame, place in everybody:
+        if frame.receiver is not None and frame.receiver.expr is not None:
+            found.append((frame, place))
+            continue
+        for caller, call in makers:
+            made = Value("instance", "", owner, call, Where(caller, call.scope, call.statement))
+            line = Place(caller.path, call.line, f"makes the `{project.scope(owner).name}`")
+            found.append((frame._replace(receiver=made), line))
+        if not makers:
+            return []
+    return found
 
 
 def context_methods(project: Project, expr: Expr, where: Where) -> frozenset[StartMethod]:

@@ -130,3 +130,7 @@ def is_pipe(name: str) -> bool:
 def is_sliceable(name: str) -> bool:
     """Whether slices of an object made by this library name are Datasets like it (torch_geometric's are copies)."""
     return name.startswith(("torch_geometric.datasets.", "torch_geometric.data.")) and is_dataset(name)
+
+
+METHODS_RETURNING_SLICES = frozenset({"shuffle", "index_select"})
+"""Methods of such a Dataset that return a copy of it."""
