@@ -24,7 +24,16 @@ from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
 from dlsafe_lint.holdings import Origin, Spot, held, held_by, held_by_class
 from dlsafe_lint.project import Project, Site, Value, Where
-from dlsafe_lint.workers import Loader, context_methods, dataset_values, loader_of, loaders, per_caller, unwrapped
+from dlsafe_lint.workers import (
+    Loader,
+    context_methods,
+    dataset_values,
+    loader_of,
+    loaders,
+    per_caller,
+    unwrapped,
+    ways_to_repeat,
+)
 from dlsafe_lint.workers import is_dataset as dataset_class
 
 if TYPE_CHECKING:
@@ -339,22 +348,10 @@ def _of_processes(project: Project) -> Iterator[Handed]:
         for facts, call in project.calls_by_name.get(spelled, ()):
             for callee in project.called(facts, call):
                 name, methods = _library_name(project, callee)
-                handover = HANDOVERS.get(name)
-                if handover is None:
+                if name not in HANDOVERS:
                     continue
-                where = Where(facts, call.scope, call.statement)
-                methods = _started_with(project, name, call, where, methods)
-                told = project.argument_at(call, where, "start_method", 5)
-                spawned = name in ALWAYS_SPAWN or (_taken_by(name) == "spawn" and told is None)
-                for role, position in handover.arguments:
-                    argument = project.argument_at(call, where, role, position)
-                    if argument is None:
-                        continue
-                    what = f"{'in the' if role in handover.iterables else 'as'} `{role}` of {handover.what}"
-                    hop = Place(facts.path, call.line, f"handed over as `{role}` of {handover.what}")
-                    queued = handover.pickled_under_fork
-                    taker = Taker(_taken_by(name), role, what, hop, queued, methods, "certain", spawned=spawned)
-                    yield from _handed(project, argument, call, role, position, taker)
+                for where, via in ways_to_repeat(project, facts, call):
+                    yield from _handed_by(project, name, call, where, methods, via)
                 break
     for facts, call in _makers(project, "multiprocessing.Process"):
         for value in project.called(facts, call):
@@ -367,6 +364,29 @@ def _of_processes(project: Project) -> Iterator[Handed]:
             made = Value("instance", value.name, value.site, call, where)
             for origin in held_by(project, made):
                 yield Handed(origin, taker)
+
+
+def _handed_by(
+    project: Project,
+    name: str,
+    call: Call,
+    where: Where,
+    methods: frozenset[StartMethod],
+    via: tuple[Place, ...],
+) -> Iterator[Handed]:
+    """Yield what the call of a library's name hands over, evaluated at ``where``."""
+    handover = HANDOVERS[name]
+    methods = _started_with(project, name, call, where, methods)
+    told = project.argument_at(call, where, "start_method", 5)
+    spawned = name in ALWAYS_SPAWN or (_taken_by(name) == "spawn" and told is None)
+    for role, position in handover.arguments:
+        argument = project.argument_at(call, where, role, position)
+        if argument is not None:
+            what = f"{'in the' if role in handover.iterables else 'as'} `{role}` of {handover.what}"
+            hop = Place(where.facts.path, call.line, f"handed over as `{role}` of {handover.what}")
+            queued = handover.pickled_under_fork
+            taker = Taker(_taken_by(name), role, what, hop, queued, methods, "certain", spawned=spawned)
+            yield from _handed(project, argument, call, role, position, taker, via)
 
 
 def _library_name(project: Project, callee: Value) -> tuple[str, frozenset[StartMethod]]:

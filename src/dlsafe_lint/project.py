@@ -617,8 +617,36 @@ class Project:
         if inherited and (not found or inherited[0].kind == "function"):
             if any(v.kind == "function" and v.site and self._is_property(v.site) for v in inherited):
                 inherited = self._flat(self._returned(v.site, None, depth + 1) for v in inherited if v.site)
-            return [*found, *(v if v.kind != "function" else v._replace(of=value) for v in inherited)]
+            if value.expr is None and value.where is None:
+                inherited = [each for v in inherited for each in self._overrides(value.site, attr, v)]
+            return [*found, *(v if v.kind != "function" or v.of else v._replace(of=value) for v in inherited)]
         return found or [UNKNOWN]
+
+    def _overrides(self, site: Site, attr: str, found: Value) -> list[Value]:
+        """Return the methods that stand in for one that does nothing, where ``self`` may be of any subclass."""
+        if found.kind != "function" or found.site is None or not self._is_empty(found.site):
+            return [found]
+        made = []
+        for subclass in self.subclasses(site):
+            facts = self.modules[subclass.path]
+            for binding in facts.scopes[subclass.scope].bindings.get(attr, ()):
+                if binding.how == "def":
+                    receiver = Value("instance", self.scope(subclass).name, subclass)
+                    made.append(Value("function", attr, Site(subclass.path, binding.target), of=receiver))
+        return made or [found]
+
+    def _is_empty(self, site: Site) -> bool:
+        """Whether a function does nothing but raise."""
+        facts = self.modules[site.path]
+
+        def kinds() -> dict[int, list[str]]:
+            table: dict[int, list[str]] = {}
+            for statement in facts.statements:
+                table.setdefault(statement.scope, []).append(statement.kind)
+            return table
+
+        body = self.answer(("kinds", facts.path), kinds).get(site.scope, [])
+        return all(kind in ("raise", "pass") for kind in (body[1:] if body[:1] == ["expr"] else body))
 
     def _is_property(self, site: Site) -> bool:
         scope = self.modules[site.path].scopes[site.scope]

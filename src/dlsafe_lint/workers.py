@@ -195,6 +195,44 @@ def per_caller(project: Project, loader: Loader) -> list[Loader]:
     return [each for each in found if each.confidence is not None]
 
 
+def repeated(facts: ModuleFacts, call: Call) -> Expr | None:
+    """Return how often a loop runs a call (``for _ in range(n)``, around the statement or in a comprehension)."""
+    around = {block.statement for block in facts.enclosing_blocks(call.statement) if block.kind == "loop"}
+    if facts.scopes[call.scope].kind == "comprehension":
+        around.add(call.statement)
+    for iteration in facts.iterations:
+        match iteration.iterable:
+            case Call(_, Name("range"), (times,)) if iteration.statement in around:
+                return times
+    return None
+
+
+def ways_to_repeat(project: Project, facts: ModuleFacts, call: Call) -> list[tuple[Where, tuple[Place, ...]]]:
+    """Return where a call is evaluated, once for each way to run its function in which it runs at all.
+
+    A call in ``for _ in range(self.num_workers)`` does not run for an object whose ``num_workers`` is 0.
+
+    Args:
+        project: the project.
+        facts: a module.
+        call: one of its calls.
+
+    Returns:
+        The place itself, or one with the arguments of each way to call the function, and the hop that shows it.
+    """
+    where = Where(facts, call.scope, call.statement)
+    times = repeated(facts, call)
+    if times is None or isinstance(times, Literal):
+        return [(where, ())]
+    ways: list[tuple[Where, tuple[Place, ...]]] = [
+        (where._replace(frame=frame), (place,)) for frame, place in _frames(project, facts, call)
+    ]
+    runs = [way for way in ways if positive(project, times, way[0]) is not None]
+    if len(runs) == len(ways):
+        return [(where, ())] if positive(project, times, where) is not None else []
+    return runs
+
+
 def _frames(project: Project, facts: ModuleFacts, call: Call) -> list[tuple[Frame, Place]]:
     """Return the ways to run the function in which a call stands, none if they can't be told apart."""
     scope = facts.scopes[facts.function_of(call.scope)]
