@@ -22,7 +22,7 @@ from dlsafe_lint.facts import (
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
-from dlsafe_lint.holdings import Origin, Spot, held, held_by, held_by_class
+from dlsafe_lint.holdings import Origin, Spot, held, held_by, held_by_class, tied_to_process
 from dlsafe_lint.project import Project, Site, Value, Where
 from dlsafe_lint.workers import (
     Loader,
@@ -165,6 +165,8 @@ def _outcome(handed: Handed, method: StartMethod) -> str:
         }[taker.kind]
     if taker.forgotten:
         return "the task never runs, exit 0, nothing on stderr"
+    if origin.error:
+        return origin.error
     if "<locals>" in origin.qualname:
         return f"AttributeError: Can't pickle local object '{origin.qualname}'"
     del method
@@ -362,7 +364,8 @@ def _of_processes(project: Project) -> Iterator[Handed]:
             taker = Taker("process", "", what, hop, False, frozenset(START_METHODS), "certain")
             where = Where(facts, call.scope, call.statement)
             made = Value("instance", value.name, value.site, call, where)
-            for origin in held_by(project, made):
+            spot = Spot(facts.path, "argument", call.number)
+            for origin in (*tied_to_process(project, made, value.name, spot, ()), *held_by(project, made)):
                 yield Handed(origin, taker)
 
 
@@ -508,5 +511,5 @@ def _handed(
     passed = any(key == role for key, _ in call.keywords)
     key: str | int = role if passed or position is None else position
     spot = Spot(taker.place.path, "argument", call.number, key)
-    for origin in held(project, expr, where, spot, via):
+    for origin in held(project, expr, where, spot, via, tied=taker.kind != "dataset"):
         yield Handed(origin, taker)

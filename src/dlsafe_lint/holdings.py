@@ -23,6 +23,8 @@ from dlsafe_lint.apis.datasets import (
     is_pipe,
     is_sliceable,
 )
+from dlsafe_lint.apis.workers import TIED
+from dlsafe_lint.datasets import construction, drops
 from dlsafe_lint.facts import (
     NOTHING,
     Attribute,
@@ -41,6 +43,7 @@ from dlsafe_lint.facts import (
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import Place
+from dlsafe_lint.openings import opened
 from dlsafe_lint.project import Frame, Project, Site, Value, Where, reaching
 from dlsafe_lint.workers import is_dataset as dataset_class
 
@@ -85,6 +88,7 @@ class Origin(NamedTuple):
         held: whether an object of the project that is handed over keeps it.
         remedy: what to write instead, where that is something else than a definition at module level.
         of_class: whether the error message speaks of a class.
+        error: the error, where pickling fails for another reason than a missing name.
     """
 
     kind: Kind
@@ -96,9 +100,12 @@ class Origin(NamedTuple):
     held: bool = False
     remedy: str = ""
     of_class: bool = False
+    error: str = ""
 
 
-def held(project: Project, expr: Expr, where: Where, spot: Spot, via: tuple[Place, ...] = ()) -> Iterator[Origin]:
+def held(
+    project: Project, expr: Expr, where: Where, spot: Spot, via: tuple[Place, ...] = (), *, tied: bool = False
+) -> Iterator[Origin]:
     """Yield what can't be pickled in anything that an expression may stand for.
 
     Args:
@@ -107,8 +114,9 @@ def held(project: Project, expr: Expr, where: Where, spot: Spot, via: tuple[Plac
         where: where it is evaluated.
         spot: where a named callable in it is reported.
         via: the hops from there to who gets it.
+        tied: whether objects that keep a lock, a pool or an open handle count too.
     """
-    yield from _held(_Search(project), expr, where, spot_of(project, where, expr) or spot, via, 0)
+    yield from _held(_Search(project, tied=tied), expr, where, spot_of(project, where, expr) or spot, via, 0)
 
 
 def held_by(project: Project, value: Value) -> Iterator[Origin]:
@@ -124,10 +132,12 @@ class _Search:
     """One search for what is in an object: each expression and instance is looked into once, and never too many.
 
     ``own``: the class that is looked at, with those it derives from; its attributes are all looked at anyway.
+    ``tied``: whether objects that keep something tied to their process count.
     """
 
     project: Project
     own: frozenset[Site] = frozenset()
+    tied: bool = False
     seen: dict[tuple[object, int, int], tuple[object, object]] = field(default_factory=dict)
 
     def goes_on(self, about: object, thing: object, frame: Frame | None) -> bool:
@@ -287,6 +297,8 @@ def _inside(search: _Search, value: Value, spot: Spot, via: tuple[Place, ...], d
             if found:
                 yield found
             if of is not None and bound:
+                if search.tied:
+                    yield from tied_to_process(search.project, of, value.name, spot, hops)
                 yield from _contents(search, of, hops, depth + 1)
         case "class" if value.site is not None:
             found = unnamed(search.project, value.site, spot, hops)
@@ -296,6 +308,8 @@ def _inside(search: _Search, value: Value, spot: Spot, via: tuple[Place, ...], d
             found = unnamed(search.project, value.site, spot, hops)
             if found:
                 yield found
+            if search.tied:
+                yield from tied_to_process(search.project, value, value.name, spot, hops)
             yield from _contents(search, value, hops, depth + 1)
         case "collection" if value.expr is not None and value.where is not None:
             yield from _held(search, value.expr, value.where, spot, hops, depth + 1)
@@ -790,6 +804,52 @@ def _added(project: Project, facts: ModuleFacts) -> dict[int, list[tuple[int, in
             add(call.func.value, call.scope, call.statement, call.args[-1])
     project.answers[key] = table
     return table
+
+
+def tied_to_process(project: Project, value: Value, name: str, spot: Spot, via: tuple[Place, ...]) -> Iterator[Origin]:
+    """Yield the lock, pool or open handle that an instance of a project class keeps, as an origin; at most one.
+
+    A Dataset's are left out: they are reported where they are kept.
+
+    Args:
+        project: the project.
+        value: the instance.
+        name: what is handed over: the instance's class, or the method that is bound to it.
+        spot: where it is reported.
+        via: the hops from where it is written to who gets it.
+    """
+    site = value.site
+    if site is None or dataset_class(project, site) is not None or project.method(site, "__reduce__"):
+        return
+    owner = project.scope(site).name
+    made = value if isinstance(value.expr, Call) and value.where is not None else None
+    for each in construction(project, site, made).carried:
+        if drops(project, site, each.attr) or not each.always:
+            continue
+        what, error = _tied(project, each.expr, each.where)
+        if not error or (each.closed and what not in _LASTING):
+            continue
+        facts = each.where.facts
+        line = facts.statements[each.where.statement].line
+        place = Place(facts.path, line, f"`{owner}` keeps {what} as `self.{each.attr}`")
+        remedy = f"leave `{each.attr}` out in a `__getstate__`, and make it anew in each process"
+        yield Origin("local", name, owner, spot, place, via, remedy=remedy, error=error)
+        return
+
+
+_LASTING = frozenset({"a lock", "an event", "a pool", "an executor"})
+
+
+def _tied(project: Project, expr: Expr, where: Where) -> tuple[str, str]:
+    """Return what an expression makes that is tied to its process, and the error when it is pickled; "" for nothing."""
+    values = project.values(expr, where)
+    if len(values) == 1 and values[0].kind == "made" and values[0].name in TIED:
+        return TIED[values[0].name]
+    for handle in opened(project, expr, where):
+        if handle.sure and handle.kind.pickle:
+            article = "an" if handle.kind.what[:1] in "aeiou" else "a"
+            return f"{article} {handle.kind.what}", handle.kind.pickle
+    return "", ""
 
 
 def _dropped(project: Project, site: Site) -> frozenset[str] | None:

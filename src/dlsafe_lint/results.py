@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dlsafe_lint.apis.datasets import KEEPS_ARGUMENTS
-from dlsafe_lint.apis.workers import COPYING, DEFAULT_COLLATE, DICTS, ITERATING, RESULTS, VIEWS
+from dlsafe_lint.apis.workers import COPYING, DEFAULT_COLLATE, DICTS, ITERATING, RESULTS, TIED, VIEWS
 from dlsafe_lint.facts import (
     Attribute,
     Call,
@@ -628,7 +628,8 @@ def _listed(name: str, call: Call, where: Where) -> Iterator[Unsendable]:
     """Yield the result of a callable that the table names."""
     if name in RESULTS:
         what, error = RESULTS[name]
-        help_ = "leave it out of what is returned" if what in ("a lock", "an event") else _READ_OUT
+        iterates = name not in TIED and name != "multiprocessing.Lock"
+        help_ = _READ_OUT if iterates else "leave it out of what is returned"
         yield Unsendable(what, error, help_, Place(where.facts.path, call.line, f"`{name.replace('()', '')}`"))
 
 
