@@ -477,7 +477,7 @@ def name_of_tuple(project: Project, value: Value, spot: Spot, via: tuple[Place, 
     if name in facts.scopes[0].bindings:
         return None
     text = f"`{variable}` is a named tuple inside `{outer.name}`"
-    remedy = ""
+    remedy = f"define `{variable}` at module level"
     if outer.kind == "module":
         text = f"`{variable}` is a named tuple that calls itself `{name}`"
         remedy = f'call it by the name of its variable: `{value.name.rpartition(".")[2]}("{variable}", ...)`'

@@ -537,10 +537,9 @@ def _value(project: Project, value: Value, depth: int) -> Iterator[Unsendable]:
         case "part" if value.of is not None and isinstance(value.expr, Call) and where is not None:
             origin = name_of_tuple(project, value.of, _NOWHERE, ()) if value.name.endswith("()") else None
             if origin is not None:
-                help_ = origin.remedy or f"define `{origin.name}` at module level"
                 error = f"PicklingError: Can't pickle <class '{origin.qualname}'>: attribute lookup failed"
                 what = f"an instance of `{origin.name}`"
-                yield Unsendable(what, error, help_, origin.definition, batched=True)
+                yield Unsendable(what, error, origin.remedy, origin.definition, batched=True)
             whole = value.of.of if value.of.kind == "part" else None
             if whole is not None and whole.kind == "made":
                 yield from _listed(f"{whole.name}().{value.of.name}", value.expr, where)
