@@ -295,7 +295,7 @@ RESULTS: dict[str, tuple[str, str]] = {
         ("os.walk", "os.fwalk", "glob.iglob", "pathlib.Path().glob", "pathlib.Path().rglob", "pathlib.Path().iterdir"),
         ("a generator", "TypeError: cannot pickle 'generator' object"),
     ),
-    "re.finditer": ("an iterator", "TypeError: cannot pickle 'callable_iterator' object"),
+    "re.finditer": ("an iterator", "TypeError: cannot pickle '_sre.SRE_Scanner' object"),
     "os.scandir": ("an iterator", "TypeError: cannot pickle 'posix.ScandirIterator' object"),
     "csv.reader": ("a `csv.reader`", "TypeError: cannot pickle '_csv.reader' object"),
     "multiprocessing.Lock": (
