@@ -46,6 +46,8 @@ MAX_DEPTH = 12
 MAX_STEPS = 3000
 MAX_VALUES = 200
 """How deep and how long a question is followed, and how many different values an answer has at most."""
+MAX_OVERRIDES = 3
+"""How many subclasses at most may stand in for a class whose method does nothing: more need not belong together."""
 
 
 class Site(NamedTuple):
@@ -526,9 +528,10 @@ class Project:
             case Derived("entered" | "awaited", inner):
                 return self.values(inner, where, depth + 1)
             case Compared("Add", left, right):
-                sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]
+                halves = [self.values(side, where, depth + 1) for side in (left, right)]
+                sides = [value for half in halves for value in half]
                 collections = [value for value in sides if value.kind in ("collection", "comprehension")]
-                if not collections and any(self._is_dataset(value) for value in sides):
+                if not collections and all(any(self._is_dataset(value) for value in half) for half in halves):
                     both = (Collection("list", (left, right)),)
                     joined = Call(-1, NOTHING, both, (), 0, where.scope, where.statement)
                     return [Value("made", "torch.utils.data.ConcatDataset", expr=joined, where=where)]
@@ -633,7 +636,7 @@ class Project:
                 if binding.how == "def":
                     receiver = Value("instance", self.scope(subclass).name, subclass)
                     made.append(Value("function", attr, Site(subclass.path, binding.target), of=receiver))
-        return made or [found]
+        return made if 0 < len(made) <= MAX_OVERRIDES else [found]
 
     def _is_empty(self, site: Site) -> bool:
         """Whether a function does nothing but raise."""
