@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from dlsafe_lint.apis.datasets import ITERATORS
 from dlsafe_lint.apis.workers import ALWAYS_SPAWN, HANDOVERS, POOL_METHODS, POOLS, WORKER_ARGUMENTS
 from dlsafe_lint.facts import (
     Attribute,
@@ -21,9 +22,18 @@ from dlsafe_lint.facts import (
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
-from dlsafe_lint.holdings import Origin, Spot, held, held_by, held_by_class
+from dlsafe_lint.holdings import Origin, Spot, held, held_by, held_by_class, tied_to_process
 from dlsafe_lint.project import Project, Site, Value, Where
-from dlsafe_lint.workers import Loader, context_methods, dataset_values, loader_of, loaders
+from dlsafe_lint.workers import (
+    Loader,
+    context_methods,
+    dataset_values,
+    loader_of,
+    loaders,
+    per_caller,
+    unwrapped,
+    ways_to_repeat,
+)
 from dlsafe_lint.workers import is_dataset as dataset_class
 
 if TYPE_CHECKING:
@@ -155,10 +165,13 @@ def _outcome(handed: Handed, method: StartMethod) -> str:
         }[taker.kind]
     if taker.forgotten:
         return "the task never runs, exit 0, nothing on stderr"
+    if origin.error:
+        return origin.error
     if "<locals>" in origin.qualname:
         return f"AttributeError: Can't pickle local object '{origin.qualname}'"
     del method
-    return f"PicklingError: Can't pickle <function {origin.qualname}>: attribute lookup {origin.qualname} failed"
+    what = f"<class '{origin.qualname}'>" if origin.of_class else f"<function {origin.qualname}>"
+    return f"PicklingError: Can't pickle {what}: attribute lookup {origin.qualname} failed"
 
 
 # --- who gets something ---
@@ -176,7 +189,7 @@ def _of_loaders(project: Project) -> Iterator[Handed]:
                 continue
             what = f"as `{role}` of {words}"
             taker = Taker("loader", role, what, hop, False, loader.methods, loader.confidence)
-            yield from _handed(project, argument, loader.call, role, position, taker)
+            yield from _handed(project, argument, loader.call, role, position, taker, loader.via)
         if loader.api.dataset is None:
             continue
         argument = project.argument_at(loader.call, loader.where, "dataset", loader.api.dataset)
@@ -184,7 +197,7 @@ def _of_loaders(project: Project) -> Iterator[Handed]:
             taker = Taker(
                 "dataset", "dataset", f"in the dataset of {words}", hop, False, loader.methods, loader.confidence
             )
-            yield from _handed(project, argument, loader.call, "dataset", loader.api.dataset, taker)
+            yield from _handed(project, argument, loader.call, "dataset", loader.api.dataset, taker, loader.via)
 
 
 def _init_position(loader: Loader) -> int | None:
@@ -194,7 +207,8 @@ def _init_position(loader: Loader) -> int | None:
 
 def _loaders(project: Project) -> Iterator[Loader]:
     """Yield the loaders of the project; a subclass that passes ``**kwargs`` on also once per call that makes one."""
-    yield from loaders(project)
+    for loader in loaders(project):
+        yield from per_caller(project, loader)
     for facts, call in _makers(project, "torch.utils.data.DataLoader"):
         where = Where(facts, call.scope, call.statement)
         for value in project.values(call, where):
@@ -269,7 +283,7 @@ def _set_from_outside(project: Project) -> Iterator[Handed]:
             where = Where(facts, store.scope, store.statement)
             if not _may_hold(store.value, where):
                 continue
-            for value in project.values(store.base, where):
+            for value in _set_on(project, store.base, where):
                 by = _loader_taking(value, loaded)
                 if by is None or not _is_same(facts, store, value, by):
                     continue
@@ -283,6 +297,16 @@ def _set_from_outside(project: Project) -> Iterator[Handed]:
                 for origin in held(project, store.value, where, spot, (hop,)):
                     yield Handed(origin, taker)
                 break
+
+
+def _set_on(project: Project, base: Expr, where: Where) -> list[Value]:
+    """Return the objects whose attribute is set; ``subset.dataset`` is the Dataset that was split."""
+    if isinstance(base, Attribute) and base.attr == "dataset":
+        inside = project.values(base.value, where)
+        found = [value for value in unwrapped(project, inside) if value not in inside]
+        if found:
+            return found
+    return project.values(base, where)
 
 
 def _own_attribute(facts: ModuleFacts, store: Store) -> bool:
@@ -326,22 +350,10 @@ def _of_processes(project: Project) -> Iterator[Handed]:
         for facts, call in project.calls_by_name.get(spelled, ()):
             for callee in project.called(facts, call):
                 name, methods = _library_name(project, callee)
-                handover = HANDOVERS.get(name)
-                if handover is None:
+                if name not in HANDOVERS:
                     continue
-                where = Where(facts, call.scope, call.statement)
-                methods = _started_with(project, name, call, where, methods)
-                told = project.argument_at(call, where, "start_method", 5)
-                spawned = name in ALWAYS_SPAWN or (_taken_by(name) == "spawn" and told is None)
-                for role, position in handover.arguments:
-                    argument = project.argument_at(call, where, role, position)
-                    if argument is None:
-                        continue
-                    what = f"{'in the' if role in handover.iterables else 'as'} `{role}` of {handover.what}"
-                    hop = Place(facts.path, call.line, f"handed over as `{role}` of {handover.what}")
-                    queued = handover.pickled_under_fork
-                    taker = Taker(_taken_by(name), role, what, hop, queued, methods, "certain", spawned=spawned)
-                    yield from _handed(project, argument, call, role, position, taker)
+                for where, via in ways_to_repeat(project, facts, call):
+                    yield from _handed_by(project, name, call, where, methods, via)
                 break
     for facts, call in _makers(project, "multiprocessing.Process"):
         for value in project.called(facts, call):
@@ -352,8 +364,32 @@ def _of_processes(project: Project) -> Iterator[Handed]:
             taker = Taker("process", "", what, hop, False, frozenset(START_METHODS), "certain")
             where = Where(facts, call.scope, call.statement)
             made = Value("instance", value.name, value.site, call, where)
-            for origin in held_by(project, made):
+            spot = Spot(facts.path, "argument", call.number)
+            for origin in (*tied_to_process(project, made, value.name, spot, ()), *held_by(project, made)):
                 yield Handed(origin, taker)
+
+
+def _handed_by(
+    project: Project,
+    name: str,
+    call: Call,
+    where: Where,
+    methods: frozenset[StartMethod],
+    via: tuple[Place, ...],
+) -> Iterator[Handed]:
+    """Yield what the call of a library's name hands over, evaluated at ``where``."""
+    handover = HANDOVERS[name]
+    methods = _started_with(project, name, call, where, methods)
+    told = project.argument_at(call, where, "start_method", 5)
+    spawned = name in ALWAYS_SPAWN or (_taken_by(name) == "spawn" and told is None)
+    for role, position in handover.arguments:
+        argument = project.argument_at(call, where, role, position)
+        if argument is not None:
+            what = f"{'in the' if role in handover.iterables else 'as'} `{role}` of {handover.what}"
+            hop = Place(where.facts.path, call.line, f"handed over as `{role}` of {handover.what}")
+            queued = handover.pickled_under_fork
+            taker = Taker(_taken_by(name), role, what, hop, queued, methods, "certain", spawned=spawned)
+            yield from _handed(project, argument, call, role, position, taker, via)
 
 
 def _library_name(project: Project, callee: Value) -> tuple[str, frozenset[StartMethod]]:
@@ -384,7 +420,12 @@ def _started_with(
 
 def _taken_by(name: str) -> Taken:
     tail = name.rpartition(".")[2]
-    kinds: dict[str, Taken] = {"Process": "process", "Pool": "pool", "ProcessPoolExecutor": "executor"}
+    kinds: dict[str, Taken] = {
+        "Process": "process",
+        "Pool": "pool",
+        "ProcessPoolExecutor": "executor",
+        "process_map": "executor",
+    }
     return kinds.get(tail, "spawn")
 
 
@@ -405,7 +446,7 @@ def _of_pools(project: Project) -> Iterator[Handed]:
                 silent = method in ("apply_async", "map_async", "starmap_async", "submit") and _is_dropped(facts, call)
                 for role, position in handover.arguments:
                     argument = project.argument_at(call, where, role, position)
-                    if argument is None:
+                    if argument is None or (role == "iterable" and _is_read_out(project, *argument)):
                         continue
                     what = (
                         f"handed to {handover.what}"
@@ -417,6 +458,11 @@ def _of_pools(project: Project) -> Iterator[Handed]:
                     taker = Taker(by, role.lstrip("*"), what, hop, True, methods, "certain", silent)
                     yield from _handed(project, argument, call, role, position, taker)
                 break
+
+
+def _is_read_out(project: Project, expr: Expr, where: Where) -> bool:
+    """Whether it is an iterator like ``map(f, x)``: the pool reads it in the parent and sends what comes out."""
+    return any(value.kind == "made" and value.name in ITERATORS for value in project.values(expr, where))
 
 
 def _pool_spellings(project: Project) -> set[str]:
@@ -458,11 +504,12 @@ def _handed(
     role: str,
     position: int | None,
     taker: Taker,
+    via: tuple[Place, ...] = (),
 ) -> Iterator[Handed]:
     """Yield what one argument of a handover holds."""
     expr, where = argument
     passed = any(key == role for key, _ in call.keywords)
     key: str | int = role if passed or position is None else position
     spot = Spot(taker.place.path, "argument", call.number, key)
-    for origin in held(project, expr, where, spot):
+    for origin in held(project, expr, where, spot, via, tied=taker.kind != "dataset"):
         yield Handed(origin, taker)

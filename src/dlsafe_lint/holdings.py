@@ -16,11 +16,15 @@ from dlsafe_lint.apis.datasets import (
     FORGOTTEN_ARGUMENTS,
     ITERATORS,
     KEEPS_ARGUMENTS,
+    METHODS_RETURNING_SLICES,
     NAMED_TUPLES,
     WRAPPERS,
     is_dataset,
     is_pipe,
+    is_sliceable,
 )
+from dlsafe_lint.apis.workers import TIED
+from dlsafe_lint.datasets import construction, drops
 from dlsafe_lint.facts import (
     NOTHING,
     Attribute,
@@ -33,11 +37,13 @@ from dlsafe_lint.facts import (
     Lambda,
     ModuleFacts,
     Name,
+    Scope,
     Subscript,
     dotted,
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import Place
+from dlsafe_lint.openings import opened
 from dlsafe_lint.project import Frame, Project, Site, Value, Where, reaching
 from dlsafe_lint.workers import is_dataset as dataset_class
 
@@ -50,6 +56,9 @@ Kind = Literal["lambda", "local", "guarded", "parameter"]
 _DEPTH = 14
 # Methods that run in the workers, after the Dataset was sent.
 _IN_WORKER = frozenset({"__getitem__", "__getitems__", "__iter__", "__next__", "__call__", "__len__", "__setstate__"})
+
+_SLICES = METHODS_RETURNING_SLICES | {"[:]", "[]"}
+_PROCESSES = frozenset({"multiprocessing.Process"})
 
 
 class Spot(NamedTuple):
@@ -79,6 +88,7 @@ class Origin(NamedTuple):
         held: whether an object of the project that is handed over keeps it.
         remedy: what to write instead, where that is something else than a definition at module level.
         of_class: whether the error message speaks of a class.
+        error: the error, where pickling fails for another reason than a missing name.
     """
 
     kind: Kind
@@ -90,9 +100,12 @@ class Origin(NamedTuple):
     held: bool = False
     remedy: str = ""
     of_class: bool = False
+    error: str = ""
 
 
-def held(project: Project, expr: Expr, where: Where, spot: Spot, via: tuple[Place, ...] = ()) -> Iterator[Origin]:
+def held(
+    project: Project, expr: Expr, where: Where, spot: Spot, via: tuple[Place, ...] = (), *, tied: bool = False
+) -> Iterator[Origin]:
     """Yield what can't be pickled in anything that an expression may stand for.
 
     Args:
@@ -101,8 +114,9 @@ def held(project: Project, expr: Expr, where: Where, spot: Spot, via: tuple[Plac
         where: where it is evaluated.
         spot: where a named callable in it is reported.
         via: the hops from there to who gets it.
+        tied: whether objects that keep a lock, a pool or an open handle count too.
     """
-    yield from _held(_Search(project), expr, where, spot_of(project, where, expr) or spot, via, 0)
+    yield from _held(_Search(project, tied=tied), expr, where, spot_of(project, where, expr) or spot, via, 0)
 
 
 def held_by(project: Project, value: Value) -> Iterator[Origin]:
@@ -118,10 +132,12 @@ class _Search:
     """One search for what is in an object: each expression and instance is looked into once, and never too many.
 
     ``own``: the class that is looked at, with those it derives from; its attributes are all looked at anyway.
+    ``tied``: whether objects that keep something tied to their process count.
     """
 
     project: Project
     own: frozenset[Site] = frozenset()
+    tied: bool = False
     seen: dict[tuple[object, int, int], tuple[object, object]] = field(default_factory=dict)
 
     def goes_on(self, about: object, thing: object, frame: Frame | None) -> bool:
@@ -178,9 +194,13 @@ def _held(
                         else None
                     )
                     yield from _held(search, source, at, there or spot, (*hops, *via), depth + 1)
+                for value in _defined(expr, where):
+                    yield from _inside(search, value, spot, via, depth + 1)
                 return
     for value in search.project.values(expr, where):
         yield from _inside(search, value, spot, via, depth + 1)
+    for item in _put_later(search.project, expr, where):
+        yield from _held(search, item, where, spot, via, depth + 1)
 
 
 def _is_receiver(where: Where, name: str, classes: frozenset[Site]) -> bool:
@@ -238,6 +258,23 @@ def _sources(project: Project, name: Name, where: Where) -> list[tuple[Expr, Whe
     return found
 
 
+def _defined(name: Name, where: Where) -> Iterator[Value]:
+    """Yield the functions and classes that a function defines under the name of one of its parameters."""
+    facts = where.facts
+    for binding in reaching(facts, facts.resolve(name.id, where.scope), name.id, where):
+        if binding.how in ("def", "class"):
+            yield Value("function" if binding.how == "def" else "class", name.id, Site(facts.path, binding.target))
+
+
+def _put_later(project: Project, expr: Expr, where: Where) -> Iterator[Expr]:
+    """Yield what is put into a composed transform: ``transform.transforms.insert(0, f)``."""
+    spelled = dotted(expr) if isinstance(expr, (Name, Attribute)) else None
+    if spelled is not None:
+        facts = where.facts
+        scope = max(facts.resolve(spelled.partition(".")[0], where.scope), 0)
+        yield from project.added(f"{spelled}.transforms", where._replace(scope=scope))
+
+
 def _called(facts: ModuleFacts, scope: int) -> str:
     """Return how a function is called: a constructor by its class."""
     own = facts.scopes[scope]
@@ -260,6 +297,8 @@ def _inside(search: _Search, value: Value, spot: Spot, via: tuple[Place, ...], d
             if found:
                 yield found
             if of is not None and bound:
+                if search.tied:
+                    yield from tied_to_process(search.project, of, value.name, spot, hops)
                 yield from _contents(search, of, hops, depth + 1)
         case "class" if value.site is not None:
             found = unnamed(search.project, value.site, spot, hops)
@@ -269,6 +308,8 @@ def _inside(search: _Search, value: Value, spot: Spot, via: tuple[Place, ...], d
             found = unnamed(search.project, value.site, spot, hops)
             if found:
                 yield found
+            if search.tied:
+                yield from tied_to_process(search.project, value, value.name, spot, hops)
             yield from _contents(search, value, hops, depth + 1)
         case "collection" if value.expr is not None and value.where is not None:
             yield from _held(search, value.expr, value.where, spot, hops, depth + 1)
@@ -277,9 +318,16 @@ def _inside(search: _Search, value: Value, spot: Spot, via: tuple[Place, ...], d
                 at = value.where._replace(scope=value.expr.scope)
                 yield from _held(search, value.expr.element, at, spot, hops, depth + 1)
         case "made" if isinstance(value.expr, Call) and value.where is not None:
-            if _keeps(value.name):
+            tuple_ = name_of_tuple(search.project, value, spot, hops)
+            if tuple_ is not None:
+                yield tuple_
+            elif _keeps(value.name):
                 yield from _arguments(search, value.expr, value.where, spot, hops, depth + 1)
         case "part":
+            if value.of is not None and value.of.kind == "made" and value.name.endswith("()"):
+                tuple_ = name_of_tuple(search.project, value.of, spot, hops)
+                if tuple_ is not None:
+                    yield tuple_
             yield from _part(search, value, spot, hops, depth + 1)
 
 
@@ -289,7 +337,7 @@ def _keeps(name: str) -> bool:
     Objects of classes do (``Compose``, ``ImageFolder``), results of functions don't (``sorted``), apart from
     the tables' exceptions.
     """
-    if name in KEEPS_ARGUMENTS or name in WRAPPERS or name in ITERATORS:
+    if name in KEEPS_ARGUMENTS or name in WRAPPERS or name in ITERATORS or is_pipe(name):
         return True
     tail = name.rpartition(".")[2]
     return tail[:1].isupper() and tail not in FORGETS_ARGUMENTS
@@ -320,6 +368,8 @@ def _part(search: _Search, value: Value, spot: Spot, via: tuple[Place, ...], dep
         return
     if whole.name in WRAPPERS and not value.name.endswith("()"):
         # one of the datasets that random_split returns
+        yield from _inside(search, whole, spot, via, depth)
+    elif is_sliceable(whole.name) and value.name.removesuffix("()") in _SLICES:
         yield from _inside(search, whole, spot, via, depth)
     elif is_pipe(whole.name) and value.name.endswith("()"):
         if isinstance(value.expr, Call) and value.where is not None:
@@ -362,6 +412,8 @@ def unnamed(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) ->
             return Origin("guarded", scope.name, scope.name, spot, Place(site.path, scope.line, text), via)
         if scope.kind == "class" and project.method(site, "__getattr__"):
             return None  # stands for an optional library that is not there
+        if any((dotted(_callee(each)) or "").rpartition(".")[2] == "wraps" for each in scope.decorators):
+            return None  # has the name of what it wraps, and may well be what stands there under that name
         text = f"`{scope.name}` is a {what} inside `{outer.name}`"
         return Origin("local", scope.name, own, spot, Place(site.path, scope.line, text), via)
     if facts.path.endswith("/__main__.py"):
@@ -380,7 +432,25 @@ def unnamed(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) ->
         if scope.kind == "class":
             remedy = f"let the decorator change `{scope.name}` and return it"
         return Origin("local", scope.name, qualname(inner, wrapper.scope), spot, at, via, remedy=remedy)
+    later = _bound_again(facts, top)
+    if later:
+        text = f"`{scope.name}` is no longer the {what} of that name once line {later} has run"
+        remedy = f"give what line {later} binds another name than `{top.name}`"
+        return Origin("local", scope.name, own, spot, Place(site.path, scope.line, text), via, remedy=remedy)
     return None
+
+
+def _callee(expr: Expr) -> Expr:
+    return expr.func if isinstance(expr, Call) else expr
+
+
+def _bound_again(facts: ModuleFacts, scope: Scope) -> int:
+    """Return the line on which the module binds the name of one of its functions or classes to something else, or 0."""
+    bindings = facts.scopes[0].bindings.get(scope.name, ())
+    same_block = [each for each in bindings if each.block == scope.block and each.how in ("def", "class", "assign")]
+    if not same_block or len(same_block) != len(bindings) or same_block[-1].target == scope.index:
+        return 0
+    return facts.statements[same_block[-1].statement].line
 
 
 def name_of_tuple(project: Project, value: Value, spot: Spot, via: tuple[Place, ...]) -> Origin | None:
@@ -407,7 +477,7 @@ def name_of_tuple(project: Project, value: Value, spot: Spot, via: tuple[Place, 
     if name in facts.scopes[0].bindings:
         return None
     text = f"`{variable}` is a named tuple inside `{outer.name}`"
-    remedy = ""
+    remedy = f"define `{variable}` at module level"
     if outer.kind == "module":
         text = f"`{variable}` is a named tuple that calls itself `{name}`"
         remedy = f'call it by the name of its variable: `{value.name.rpartition(".")[2]}("{variable}", ...)`'
@@ -612,10 +682,18 @@ def _look_into(project: Project, site: Site) -> _Class:
     frames, library, kept, passes_on = _construction(project, site)
     search = _Search(project, frozenset(base.site for base in project.ancestors(site) if base.site is not None))
     found: list[Origin] = []
+    is_process = project.derives_from(site, _PROCESSES) is not None
+    for facts, statement, attr, expr in _fields(project, site):
+        if attr not in dropped:
+            hop = Place(facts.path, facts.statements[statement].line, f"the default of the field `{attr}`")
+            where = Where(facts, facts.statements[statement].scope, statement)
+            found.extend(_held(search, expr, where, Spot(facts.path, "statement", statement), (hop,), 0))
     for facts, scope, statement, attr, expr in _attributes(project, site):
         function = Site(facts.path, facts.function_of(scope))
         method = facts.scopes[function.scope]
         if attr in dropped or attr == "__dict__" or method.name in _IN_WORKER or not _is_bound(project, function):
+            continue
+        if is_process and method.name == "run":
             continue
         # what other methods are passed is passed to some other instance as well as to this one
         frame = frames.get(function) or Frame(function.scope, function.path, {})
@@ -634,6 +712,25 @@ def _look_into(project: Project, site: Site) -> _Class:
             origins.append(origin)
     unique = {(each.constructor, each.name): each for each in reversed(kept)}
     return _Class(tuple(origins), tuple(reversed(unique.values())), passes_on)
+
+
+def _fields(project: Project, site: Site) -> Iterator[tuple[ModuleFacts, int, str, Expr]]:
+    """Yield the defaults of a data class's fields, which every instance keeps, as (module, statement, name, value)."""
+    for base in project.ancestors(site):
+        if base.site is None:
+            continue
+        facts = project.modules[base.site.path]
+        scope = facts.scopes[base.site.scope]
+        if any(_is_dataclass(project, facts, scope, each) for each in scope.decorators):
+            for name, bindings in scope.bindings.items():
+                for binding in bindings:
+                    if facts.statements[binding.statement].kind == "annassign" and isinstance(binding.value, Lambda):
+                        yield facts, binding.statement, name, binding.value
+
+
+def _is_dataclass(project: Project, facts: ModuleFacts, scope: Scope, decorator: Expr) -> bool:
+    values = project.values(_callee(decorator), Where(facts, scope.parent, scope.statement))
+    return any(value.name in ("dataclasses.dataclass", "attr.dataclass", "attrs.define", "attr.s") for value in values)
 
 
 def _parameter(constructor: Site, name: str) -> Lambda:
@@ -707,6 +804,52 @@ def _added(project: Project, facts: ModuleFacts) -> dict[int, list[tuple[int, in
             add(call.func.value, call.scope, call.statement, call.args[-1])
     project.answers[key] = table
     return table
+
+
+def tied_to_process(project: Project, value: Value, name: str, spot: Spot, via: tuple[Place, ...]) -> Iterator[Origin]:
+    """Yield the lock, pool or open handle that an instance of a project class keeps, as an origin; at most one.
+
+    A Dataset's are left out: they are reported where they are kept.
+
+    Args:
+        project: the project.
+        value: the instance.
+        name: what is handed over: the instance's class, or the method that is bound to it.
+        spot: where it is reported.
+        via: the hops from where it is written to who gets it.
+    """
+    site = value.site
+    if site is None or dataset_class(project, site) is not None or project.method(site, "__reduce__"):
+        return
+    owner = project.scope(site).name
+    made = value if isinstance(value.expr, Call) and value.where is not None else None
+    for each in construction(project, site, made).carried:
+        if drops(project, site, each.attr) or not each.always:
+            continue
+        what, error = _tied(project, each.expr, each.where)
+        if not error or (each.closed and what not in _LASTING):
+            continue
+        facts = each.where.facts
+        line = facts.statements[each.where.statement].line
+        place = Place(facts.path, line, f"`{owner}` keeps {what} as `self.{each.attr}`")
+        remedy = f"leave `{each.attr}` out in a `__getstate__`, and make it anew in each process"
+        yield Origin("local", name, owner, spot, place, via, remedy=remedy, error=error)
+        return
+
+
+_LASTING = frozenset({"a lock", "an event", "a pool", "an executor"})
+
+
+def _tied(project: Project, expr: Expr, where: Where) -> tuple[str, str]:
+    """Return what an expression makes that is tied to its process, and the error when it is pickled; "" for nothing."""
+    values = project.values(expr, where)
+    if len(values) == 1 and values[0].kind == "made" and values[0].name in TIED:
+        return TIED[values[0].name]
+    for handle in opened(project, expr, where):
+        if handle.sure and handle.kind.pickle:
+            article = "an" if handle.kind.what[:1] in "aeiou" else "a"
+            return f"{article} {handle.kind.what}", handle.kind.pickle
+    return "", ""
 
 
 def _dropped(project: Project, site: Site) -> frozenset[str] | None:

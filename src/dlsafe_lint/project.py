@@ -12,6 +12,7 @@ from posixpath import commonprefix
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from dlsafe_lint import apis
+from dlsafe_lint.apis import datasets
 from dlsafe_lint.apis.handles import PATHS
 from dlsafe_lint.facts import (
     NOTHING,
@@ -47,6 +48,8 @@ MAX_DEPTH = 12
 MAX_STEPS = 3000
 MAX_VALUES = 200
 """How deep and how long a question is followed, and how many different values an answer has at most."""
+MAX_OVERRIDES = 3
+"""How many subclasses at most may stand in for a class whose method does nothing: more need not belong together."""
 
 
 class Site(NamedTuple):
@@ -560,14 +563,29 @@ class Project:
                 return self._flat(self.elements(value, depth + 1) for value in self.values(inner, where, depth + 1))
             case Derived("entered" | "awaited", inner):
                 return self.values(inner, where, depth + 1)
-            case Compared("Add" | "Mult" | "BitOr", left, right):
-                sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]
+            case Compared("Add" | "Mult" | "BitOr" as op, left, right):
+                halves = [self.values(side, where, depth + 1) for side in (left, right)]
+                sides = [value for half in halves for value in half]
                 collections = [value for value in sides if value.kind in ("collection", "comprehension")]
+                if (
+                    op == "Add"
+                    and not collections
+                    and all(any(self._is_dataset(value) for value in half) for half in halves)
+                ):
+                    both = (Collection("list", (left, right)),)
+                    joined = Call(-1, NOTHING, both, (), 0, where.scope, where.statement)
+                    return [Value("made", "torch.utils.data.ConcatDataset", expr=joined, where=where)]
                 return collections or [UNKNOWN]
             case Compared("Div", left, right):  # a path stays a path
                 sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]
                 return [value for value in sides if _is_path(value)] or [UNKNOWN]
         return [UNKNOWN]
+
+    def _is_dataset(self, value: Value) -> bool:
+        """Whether a value is a Dataset of a library, or an instance of a class that derives from one."""
+        if value.kind == "instance" and value.site is not None:
+            return any(base.site is None and datasets.is_dataset(base.name) for base in self.ancestors(value.site))
+        return value.kind == "made" and datasets.is_dataset(value.name)
 
     def _flat(self, groups: Iterable[list[Value]]) -> list[Value]:
         return [value for group in groups for value in group] or [UNKNOWN]
@@ -641,7 +659,9 @@ class Project:
         if inherited and (not found or inherited[0].kind == "function"):
             if any(v.kind == "function" and v.site and self._is_property(v.site) for v in inherited):
                 inherited = self._flat(self._returned(v.site, None, depth + 1) for v in inherited if v.site)
-            return [*found, *(v if v.kind != "function" else v._replace(of=value) for v in inherited)]
+            if value.expr is None and value.where is None:
+                inherited = [each for v in inherited for each in self._overrides(value.site, attr, v)]
+            return [*found, *(v if v.kind != "function" or v.of else v._replace(of=value) for v in inherited)]
         return found or self._declared(value.site, attr) or [UNKNOWN]
 
     def _declared(self, site: Site, attr: str) -> list[Value]:
@@ -653,6 +673,32 @@ class Project:
                     if binding.how == "annotation":
                         return self._annotated(binding.value, Where(facts, base.site.scope, binding.statement))
         return []
+
+    def _overrides(self, site: Site, attr: str, found: Value) -> list[Value]:
+        """Return the methods that stand in for one that does nothing, where ``self`` may be of any subclass."""
+        if found.kind != "function" or found.site is None or not self._is_empty(found.site):
+            return [found]
+        made = []
+        for subclass in self.subclasses(site):
+            facts = self.modules[subclass.path]
+            for binding in facts.scopes[subclass.scope].bindings.get(attr, ()):
+                if binding.how == "def":
+                    receiver = Value("instance", self.scope(subclass).name, subclass)
+                    made.append(Value("function", attr, Site(subclass.path, binding.target), of=receiver))
+        return made if 0 < len(made) <= MAX_OVERRIDES else [found]
+
+    def _is_empty(self, site: Site) -> bool:
+        """Whether a function does nothing but raise."""
+        facts = self.modules[site.path]
+
+        def kinds() -> dict[int, list[str]]:
+            table: dict[int, list[str]] = {}
+            for statement in facts.statements:
+                table.setdefault(statement.scope, []).append(statement.kind)
+            return table
+
+        body = self.answer(("kinds", facts.path), kinds).get(site.scope, [])
+        return all(kind in ("raise", "pass") for kind in (body[1:] if body[:1] == ["expr"] else body))
 
     def _is_property(self, site: Site) -> bool:
         scope = self.modules[site.path].scopes[site.scope]
@@ -691,9 +737,15 @@ class Project:
                 return self._flat(self.values(item, value.where, depth + 1) for item in items)
             case "comprehension":
                 return self.elements(value, depth)
+            case "instance" if value.site and not isinstance(key, Literal) and self._is_sliceable(value.site):
+                return [value]
             case "made" | "part":
                 return [Value("part", _spelled(key), of=value, where=value.where, expr=value.expr, via=value.via)]
         return [UNKNOWN]
+
+    def _is_sliceable(self, site: Site) -> bool:
+        """Whether slices of an instance are copies of it (the Datasets of torch_geometric)."""
+        return any(base.site is None and datasets.is_sliceable(base.name) for base in self.ancestors(site))
 
     def elements(self, value: Value, depth: int = 0) -> list[Value]:
         """Return what iterating over a value yields."""
@@ -778,6 +830,9 @@ class Project:
 
     def _itself(self, call: Call, where: Where, depth: int) -> list[Value]:
         """Return the object whose method of a library's class returns the object: ``model.to(device)``."""
+        if isinstance(call.func, Attribute) and call.func.attr in datasets.METHODS_RETURNING_SLICES:
+            found = self.values(call.func.value, where, depth + 1)
+            return [each for each in found if each.site and self._is_sliceable(each.site)] or [UNKNOWN]
         if not isinstance(call.func, Attribute) or call.func.attr not in apis.MODULE_METHODS_RETURNING_SELF:
             return [UNKNOWN]
         return [

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dlsafe_lint.apis.datasets import KEEPS_ARGUMENTS
-from dlsafe_lint.apis.workers import COPYING, DEFAULT_COLLATE, DICTS, ITERATING, RESULTS, VIEWS
+from dlsafe_lint.apis.workers import COPYING, DEFAULT_COLLATE, DICTS, ITERATING, RESULTS, TIED, VIEWS
 from dlsafe_lint.facts import (
     Attribute,
     Call,
@@ -537,10 +537,9 @@ def _value(project: Project, value: Value, depth: int) -> Iterator[Unsendable]:
         case "part" if value.of is not None and isinstance(value.expr, Call) and where is not None:
             origin = name_of_tuple(project, value.of, _NOWHERE, ()) if value.name.endswith("()") else None
             if origin is not None:
-                help_ = origin.remedy or f"define `{origin.name}` at module level"
                 error = f"PicklingError: Can't pickle <class '{origin.qualname}'>: attribute lookup failed"
                 what = f"an instance of `{origin.name}`"
-                yield Unsendable(what, error, help_, origin.definition, batched=True)
+                yield Unsendable(what, error, origin.remedy, origin.definition, batched=True)
             whole = value.of.of if value.of.kind == "part" else None
             if whole is not None and whole.kind == "made":
                 yield from _listed(f"{whole.name}().{value.of.name}", value.expr, where)
@@ -628,7 +627,8 @@ def _listed(name: str, call: Call, where: Where) -> Iterator[Unsendable]:
     """Yield the result of a callable that the table names."""
     if name in RESULTS:
         what, error = RESULTS[name]
-        help_ = "leave it out of what is returned" if what in ("a lock", "an event") else _READ_OUT
+        iterates = name not in TIED and name != "multiprocessing.Lock"
+        help_ = _READ_OUT if iterates else "leave it out of what is returned"
         yield Unsendable(what, error, help_, Place(where.facts.path, call.line, f"`{name.replace('()', '')}`"))
 
 

@@ -10,7 +10,7 @@ from dlsafe_lint.apis.datasets import WRAPPERS
 from dlsafe_lint.apis.workers import LOADERS, LoaderApi
 from dlsafe_lint.facts import Attribute, Call, Expr, Literal, ModuleFacts, Name, Subscript, dotted
 from dlsafe_lint.finding import START_METHODS, Place
-from dlsafe_lint.project import Project, Site, Value, Where
+from dlsafe_lint.project import Frame, Project, Site, Value, Where
 
 if TYPE_CHECKING:
     from dlsafe_lint.finding import Confidence, StartMethod
@@ -163,6 +163,119 @@ def _loader(
     return Loader(facts, call, where, api, confidence, words, methods, via)
 
 
+_FEW = 12
+
+
+def per_caller(project: Project, loader: Loader) -> list[Loader]:
+    """Return a loader once for each way to call the function that makes it, where only some of them give it workers.
+
+    What such a function is passed in one call belongs together: the Dataset of a call with ``num_workers=0`` meets no
+    workers because another call has some. The same for the calls that make the object whose method it is.
+
+    Args:
+        project: the project.
+        loader: a loader of `loaders`.
+
+    Returns:
+        The loader itself where all calls agree, or where they can't be told apart.
+    """
+    if loader.confidence is None or loader.where.frame is not None:
+        return [loader]
+    argument = project.argument_at(loader.call, loader.where, loader.api.workers_name, loader.api.workers)
+    if argument is None or isinstance(argument[0], Literal):
+        return [loader]
+    found: list[Loader] = []
+    for frame, place in _frames(project, loader.facts, loader.call):
+        where = loader.where._replace(frame=frame)
+        told = project.argument_at(loader.call, where, loader.api.workers_name, loader.api.workers)
+        confidence = positive(project, *told) if told is not None else None
+        found.append(loader._replace(where=where, confidence=confidence, via=(place,)))
+    if all(each.confidence is not None for each in found):
+        return [loader]
+    return [each for each in found if each.confidence is not None]
+
+
+def repeated(facts: ModuleFacts, call: Call) -> Expr | None:
+    """Return how often a loop runs a call (``for _ in range(n)``, around the statement or in a comprehension)."""
+    around = {block.statement for block in facts.enclosing_blocks(call.statement) if block.kind == "loop"}
+    if facts.scopes[call.scope].kind == "comprehension":
+        around.add(call.statement)
+    for iteration in facts.iterations:
+        match iteration.iterable:
+            case Call(_, Name("range"), (times,)) if iteration.statement in around:
+                return times
+    return None
+
+
+def ways_to_repeat(project: Project, facts: ModuleFacts, call: Call) -> list[tuple[Where, tuple[Place, ...]]]:
+    """Return where a call is evaluated, once for each way to run its function in which it runs at all.
+
+    A call in ``for _ in range(self.num_workers)`` does not run for an object whose ``num_workers`` is 0.
+
+    Args:
+        project: the project.
+        facts: a module.
+        call: one of its calls.
+
+    Returns:
+        The place itself, or one with the arguments of each way to call the function, and the hop that shows it.
+    """
+    where = Where(facts, call.scope, call.statement)
+    times = repeated(facts, call)
+    if times is None or isinstance(times, Literal):
+        return [(where, ())]
+    ways: list[tuple[Where, tuple[Place, ...]]] = [
+        (where._replace(frame=frame), (place,)) for frame, place in _frames(project, facts, call)
+    ]
+    runs = [way for way in ways if positive(project, times, way[0]) is not None]
+    if len(runs) == len(ways):
+        return [(where, ())] if positive(project, times, where) is not None else []
+    return runs
+
+
+def _frames(project: Project, facts: ModuleFacts, call: Call) -> list[tuple[Frame, Place]]:
+    """Return the ways to run the function in which a call stands, none if they can't be told apart."""
+    scope = facts.scopes[facts.function_of(call.scope)]
+    if scope.kind != "function":
+        return []
+    site = Site(facts.path, scope.index)
+    owner = Site(facts.path, scope.parent) if project.receiver(facts, scope) is not None else None
+    found: list[tuple[Frame, Place]] = []
+    for caller, each in project.callers(site):
+        for value in project.called(caller, each):
+            if value.kind == "class" and value.site is not None and value.site == owner:
+                made = Value("instance", scope.name, owner, each, Where(caller, each.scope, each.statement))
+                frame = project.bind(site, caller, each, None, made)
+            else:
+                frame = project.bind(site, caller, each, None, value.of) if value.site == site else None
+            if frame is not None:
+                found.append((frame, Place(caller.path, each.line, f"calls `{scope.name}`")))
+    if owner is not None and scope.name != "__init__":
+        found = _per_instance(project, site, owner, found)
+    return found if len(found) <= _FEW else []
+
+
+def _per_instance(
+    project: Project, site: Site, owner: Site, frames: list[tuple[Frame, Place]]
+) -> list[tuple[Frame, Place]]:
+    """Put each object that the project makes of a class in the place of ``self`` where it may be any of them."""
+    constructor = project.method(owner, "__init__")
+    makers = project.callers(constructor) if constructor is not None else []
+    everybody = frames or [(Frame(site.scope, site.path, {}, complete=True), Place("", 0, ""))]
+    found: list[tuple[Frame, Place]] = []
+    for frame, place in everybody:
+        if frame.receiver is not None and frame.receiver.expr is not None:
+            found.append((frame, place))
+            continue
+        for caller, call in makers:
+            made = Value("instance", "", owner, call, Where(caller, call.scope, call.statement))
+            line = Place(caller.path, call.line, f"makes the `{project.scope(owner).name}`")
+            found.append((frame._replace(receiver=made), line))
+        if not makers:
+            return []
+    return found
+
+
 def context_methods(project: Project, expr: Expr, where: Where) -> frozenset[StartMethod]:
     """Return the start methods that a multiprocessing context may have: all of them unless it is written out.
 
@@ -306,7 +419,7 @@ def dataset_values(project: Project, loader: Loader) -> list[Value]:
     argument = project.argument_at(loader.call, loader.where, "dataset", loader.api.dataset)
     if argument is None:
         return []
-    return _unwrapped(project, project.values(argument[0], argument[1], 1), 0)
+    return unwrapped(project, project.values(argument[0], argument[1], 1))
 
 
 def idle(project: Project, site: Site) -> bool:
@@ -330,7 +443,14 @@ def loaders_of(project: Project, site: Site) -> list[Loader]:
     return [loader for each in (site, *project.subclasses(site)) for loader in by_class.get(each, ())]
 
 
-def _unwrapped(project: Project, values: list[Value], depth: int) -> list[Value]:
+def unwrapped(project: Project, values: list[Value], depth: int = 0) -> list[Value]:
+    """Return the Datasets in values that may be `Subset` and the like, made of other Datasets.
+
+    Args:
+        project: the project.
+        values: what an expression may stand for.
+        depth: how many wrappers are around them.
+    """
     found = []
     for value in values:
         whole = value
@@ -346,7 +466,7 @@ def _unwrapped(project: Project, values: list[Value], depth: int) -> list[Value]
             if whole.expr.args:
                 inner = project.values(whole.expr.args[0], whole.where, 1)
                 items = [item for each in inner for item in (_items(project, each))]
-                found.extend(_unwrapped(project, items, depth + 1))
+                found.extend(unwrapped(project, items, depth + 1))
         else:
             found.append(value)
     return found

@@ -125,3 +125,12 @@ def is_pipe(name: str) -> bool:
     ``webdataset.WebDataset(urls).map(f)`` and ``IterableWrapper(paths).map(f)`` do.
     """
     return name.startswith(_PIPES) or name in ("torch.utils.data.IterDataPipe", "torch.utils.data.MapDataPipe")
+
+
+def is_sliceable(name: str) -> bool:
+    """Whether slices of an object made by this library name are Datasets like it (torch_geometric's are copies)."""
+    return name.startswith(("torch_geometric.datasets.", "torch_geometric.data.")) and is_dataset(name)
+
+
+METHODS_RETURNING_SLICES = frozenset({"shuffle", "index_select"})
+"""Methods of such a Dataset that return a copy of it."""

@@ -83,6 +83,7 @@ HANDOVERS: dict[str, Handover] = {
     "torch.multiprocessing.start_processes": Handover(
         (("fn", 0), ("args", 1)), False, "`start_processes`", True, ("args",)
     ),
+    "tqdm.contrib.concurrent.process_map": Handover((("fn", 0),), True, "`process_map`", True),
 }
 """Library callables that hand something to workers. ``mp.spawn`` always spawns, whatever the default start method."""
 
@@ -270,18 +271,33 @@ RUNNERS: dict[str, tuple[str, int]] = {
 COMMAND_APPS = frozenset({"typer.Typer", "click.Group"})
 """Objects that, called, run the functions registered with their decorators (``@app.command()``)."""
 
+_LOCK = "TypeError: cannot pickle '_thread.lock' object"
+_POOL = "NotImplementedError: pool objects cannot be passed between processes or pickled"
+
+TIED: dict[str, tuple[str, str]] = {
+    "threading.Lock": ("a lock", _LOCK),
+    "threading.RLock": ("a lock", "TypeError: cannot pickle '_thread.RLock' object"),
+    "threading.Condition": ("a lock", "TypeError: cannot pickle '_thread.RLock' object"),
+    "threading.Event": ("an event", _LOCK),
+    "threading.Thread": ("a thread", _LOCK),
+    "queue.Queue": ("a `queue.Queue`", _LOCK),
+    "queue.SimpleQueue": ("a `queue.SimpleQueue`", "TypeError: cannot pickle '_queue.SimpleQueue' object"),
+    "multiprocessing.Pool": ("a pool", _POOL),
+    "multiprocessing.pool.ThreadPool": ("a pool", _POOL),
+    "concurrent.futures.ProcessPoolExecutor": ("an executor", _LOCK),
+    "concurrent.futures.ThreadPoolExecutor": ("an executor", "TypeError: cannot pickle '_queue.SimpleQueue' object"),
+}
+"""Library callables that make something tied to its process: what it is, and the error when it is pickled."""
+
 RESULTS: dict[str, tuple[str, str]] = {
+    **TIED,
     **dict.fromkeys(
         ("os.walk", "os.fwalk", "glob.iglob", "pathlib.Path().glob", "pathlib.Path().rglob", "pathlib.Path().iterdir"),
         ("a generator", "TypeError: cannot pickle 'generator' object"),
     ),
-    "re.finditer": ("an iterator", "TypeError: cannot pickle 'callable_iterator' object"),
+    "re.finditer": ("an iterator", "TypeError: cannot pickle '_sre.SRE_Scanner' object"),
     "os.scandir": ("an iterator", "TypeError: cannot pickle 'posix.ScandirIterator' object"),
     "csv.reader": ("a `csv.reader`", "TypeError: cannot pickle '_csv.reader' object"),
-    "threading.Lock": ("a lock", "TypeError: cannot pickle '_thread.lock' object"),
-    "threading.RLock": ("a lock", "TypeError: cannot pickle '_thread.RLock' object"),
-    "threading.Event": ("an event", "TypeError: cannot pickle '_thread.lock' object"),
-    "threading.Condition": ("a lock", "TypeError: cannot pickle '_thread.RLock' object"),
     "multiprocessing.Lock": (
         "a lock",
         "RuntimeError: Lock objects should only be shared between processes through inheritance",
