@@ -13,7 +13,6 @@ from dlsafe_lint.apis import attributes
 from dlsafe_lint.datasets import CONSTRUCTORS, construction, drops
 from dlsafe_lint.facts import (
     Attribute,
-    Binding,
     Call,
     Collection,
     Comprehension,
@@ -25,7 +24,7 @@ from dlsafe_lint.facts import (
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
 from dlsafe_lint.openings import reaches_workers
-from dlsafe_lint.project import Frame, Project, Site, Value, Where, reaching
+from dlsafe_lint.project import Frame, Project, Site, Value, Where, assigned, reaching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,33 +119,12 @@ def held(project: Project, expr: Expr, where: Where, depth: int = 0) -> list[Fou
             if view is not None:
                 return [Found(view, expr)]
         case Name(name):
-            sources = _sources(name, where)
+            sources = assigned(name, where)
             if sources is not None:
                 return [each for source, at in sources for each in held(project, source, at, depth + 1)]
             if _is_module(project, name, where):
                 return [Found(attributes.ATTRIBUTES["module"], expr)]
     return [each for value in project.values(expr, where) for each in _inside(project, value, expr, depth)]
-
-
-def _sources(name: str, where: Where) -> list[tuple[Expr, Where]] | None:
-    """Return the expressions to which a local name is bound; None where it is bound in another way."""
-    facts = where.facts
-    scope = facts.resolve(name, where.scope)
-    if scope < 0 or facts.scopes[scope].kind == "comprehension":
-        return None
-    bindings = reaching(facts, scope, name, where)
-    if all(each.how in ("assign", "walrus") for each in bindings):
-        return [(each.value, Where(facts, scope, each.statement, _frame(where, scope, each))) for each in bindings]
-    frame = where.frame
-    if [each.how for each in bindings] == ["param"] and frame is not None and frame.scope == scope:
-        passed = frame.args.get(name) if frame.path == facts.path else None
-        return [passed] if passed is not None else None
-    return None
-
-
-def _frame(where: Where, scope: int, binding: Binding) -> Frame | None:
-    fits = where.frame is not None and where.frame.scope == where.facts.function_of(scope) and binding.statement >= 0
-    return where.frame if fits else None
 
 
 def _is_module(project: Project, name: str, where: Where) -> bool:
@@ -383,6 +361,8 @@ def _judged(project: Project, site: Site, carried: Carried, found: Found) -> Uns
         return None
     breaks = tuple(Breakage(method, found.kind.error) for method in methods)
     confidence: Confidence = "certain" if carried.always else "likely"
+    if found.kind.confidence != "certain":
+        confidence = found.kind.confidence
     return Unsendable(0, None, f"self.{carried.attr}", found.kind, breaks, confidence, found.via)
 
 
