@@ -14,6 +14,7 @@ from dlsafe_lint.datasets import CONSTRUCTORS, construction, drops
 from dlsafe_lint.facts import (
     Attribute,
     Call,
+    Choice,
     Collection,
     Comprehension,
     Derived,
@@ -360,7 +361,8 @@ def _judged(project: Project, site: Site, carried: Carried, found: Found) -> Uns
     if not methods:
         return None
     breaks = tuple(Breakage(method, found.kind.error) for method in methods)
-    confidence: Confidence = "certain" if carried.always else "likely"
+    always = carried.always and not isinstance(carried.expr, Choice)
+    confidence: Confidence = "certain" if always else "likely"
     if found.kind.confidence != "certain":
         confidence = found.kind.confidence
     return Unsendable(0, None, f"self.{carried.attr}", found.kind, breaks, confidence, found.via)
