@@ -166,6 +166,18 @@ UNSENDABLE = {
             def __init__(self):
                 super().__init__(threading.Lock())  # here
         """,
+    "another Dataset made where items are read": """
+        class Stream(Dataset):
+            def __init__(self, items):
+                self.items = items
+            def __iter__(self):
+                yield from self.items
+        class D(Dataset):
+            def read(self):
+                yield 1
+            def __iter__(self):
+                yield from Stream(self.read())
+        """,
     "a thread of the project": """
         class Prefetcher(threading.Thread):
             def run(self):
