@@ -218,6 +218,17 @@ UNSENDABLE = {
                 self.a = threading.Lock()  # here
                 self.b = self.a
         """,
+    "left out by a loop over its attributes": """
+        class D(Dataset):
+            def __init__(self):
+                self.local = threading.local()
+            def __getstate__(self):
+                state = {}
+                for name, value in self.__dict__.items():
+                    if name != "local":
+                        state[name] = value
+                return state
+        """,
     "not a Dataset": """
         class D:
             def __init__(self):

@@ -169,8 +169,6 @@ def _inside(project: Project, value: Value, expr: Expr, depth: int) -> list[Foun
     match value:
         case Value("generator"):
             made = [Found(attributes.ATTRIBUTES["generator"], value.expr or expr)]
-        case Value("module"):
-            made = [Found(attributes.ATTRIBUTES["module"], expr)]
         case Value("external", name):
             row = attributes.ATTRIBUTES["module"] if name in attributes.MODULES else attributes.kind(name)
             made = [Found(row, expr)] if row is not None else []
