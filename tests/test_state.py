@@ -229,6 +229,14 @@ UNSENDABLE = {
                         state[name] = value
                 return state
         """,
+    "a variable that is bound later": """
+        class D(Dataset):
+            def __init__(self, parts):
+                for _ in parts:
+                    self.first = part
+                    for part in parts:
+                        pass
+        """,
     "not a Dataset": """
         class D:
             def __init__(self):

@@ -135,7 +135,8 @@ def _is_module(project: Project, name: str, where: Where) -> bool:
     scope = facts.resolve(name, where.scope)
     if scope < 0:
         return False
-    for binding in reaching(facts, scope, name, where):
+    bindings = reaching(facts, scope, name, where)
+    for binding in bindings:
         if binding.how != "import":
             return False
         statement = facts.imports[binding.target]
@@ -143,7 +144,7 @@ def _is_module(project: Project, name: str, where: Where) -> bool:
             values = project.imported(facts, statement, name)
             if not all(each.kind == "module" or each.name in attributes.MODULES for each in values):
                 return False
-    return bool(facts.scopes[scope].bindings.get(name))
+    return bool(bindings)
 
 
 def _view(project: Project, expr: Expr, method: str, where: Where) -> Kind | None:
