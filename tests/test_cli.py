@@ -102,7 +102,7 @@ class TestExitCodes:
             ("--nosuch",): "No such option",
             ("--output-format", "xml"): "'xml' is not one of",
             ("--config", "nosuch.toml"): "'nosuch.toml' does not exist",
-            ("rule", "DLS102x"): "(did you mean `DLS101`?)",
+            ("rule", "DLS102x"): "(did you mean `DLS102`?)",
         }.items():
             result = lint(*arguments)
             assert said in result.stderr

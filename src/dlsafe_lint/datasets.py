@@ -773,6 +773,12 @@ def _said(project: Project, function: Site) -> _Said:
                     texts.add(inner.value)
                 elif isinstance(inner, Attribute):
                     read.add(inner.attr)
+    # `for name, value in self.__dict__.items():` with a test in it
+    sorts |= any(
+        facts.function_of(each.scope) == function.scope
+        and any(isinstance(inner, Attribute) and inner.attr == "__dict__" for inner in walk(each.iterable))
+        for each in facts.iterations
+    )
     stored = {store.attr for store in facts.stores if store.attr and facts.function_of(store.scope) == function.scope}
     made = _Said(frozenset(texts), frozenset(read), frozenset(stored), sorts)
     project.answers[key] = made

@@ -156,12 +156,12 @@ def _tells_processes_apart(project: Project, site: Site, carried: Carried) -> bo
     """
     if knows_processes(project, site):
         return True
-    family = {base.site.scope for base in project.ancestors(site) if base.site and base.site.path == site.path}
+    family = {base.site for base in project.ancestors(site)}
     opener = project.scope(carried.visit.site)
     for name in ("get_worker_info", "register_at_fork"):
         for facts, call in project.calls_by_name.get(name, ()):
             function = facts.scopes[facts.function_of(call.scope)]
-            if function.parent in family and facts.path == site.path:
+            if Site(facts.path, function.parent) in family:
                 # `__iter__` asks for the worker in order to share out the items
                 if name == "register_at_fork" or (function.name == opener.name and function.name != "__iter__"):
                     return True

@@ -1303,6 +1303,24 @@ def reaching(facts: ModuleFacts, scope: int, name: str, where: Where) -> list[Bi
     return found + later
 
 
+def assigned(name: str, where: Where) -> list[tuple[Expr, Where]] | None:
+    """Return the expressions that a variable or a parameter that is passed stands for, with where each is evaluated.
+
+    None where it is bound in any other way: an import, a loop, a parameter of nobody in particular.
+    """
+    facts, frame = where.facts, where.frame
+    scope = facts.resolve(name, where.scope)
+    if scope < 0 or facts.scopes[scope].kind == "comprehension":
+        return None
+    bindings = reaching(facts, scope, name, where)
+    fits = frame is not None and (frame.path, frame.scope) == (facts.path, facts.function_of(scope))
+    if bindings and all(each.how in ("assign", "walrus") for each in bindings):
+        return [(each.value, Where(facts, scope, each.statement, frame if fits else None)) for each in bindings]
+    if fits and frame is not None and [each.how for each in bindings] == ["param"] and name in frame.args:
+        return [frame.args[name]]
+    return None
+
+
 def _chain(facts: ModuleFacts, block: int) -> Iterator[int]:
     while block >= 0:
         yield block

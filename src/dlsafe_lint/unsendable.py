@@ -13,8 +13,8 @@ from dlsafe_lint.apis import attributes
 from dlsafe_lint.datasets import CONSTRUCTORS, construction, drops
 from dlsafe_lint.facts import (
     Attribute,
-    Binding,
     Call,
+    Choice,
     Collection,
     Comprehension,
     Derived,
@@ -25,7 +25,7 @@ from dlsafe_lint.facts import (
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
 from dlsafe_lint.openings import reaches_workers
-from dlsafe_lint.project import Frame, Project, Site, Value, Where, reaching
+from dlsafe_lint.project import Frame, Project, Site, Value, Where, assigned, reaching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dlsafe_lint.finding import Confidence, StartMethod
 
 _MAX_DEPTH = 6
+_IN_WORKERS = frozenset({"__getitem__", "__getitems__", "__iter__", "__next__"})
 _SENDING: tuple[StartMethod, ...] = ("spawn", "forkserver")
 _BY_CONTEXT = "lock, queue or value of another start method"
 _REMEDY_BY_CONTEXT = "make it by the `multiprocessing` context that the loader's workers are started by"
@@ -120,33 +121,12 @@ def held(project: Project, expr: Expr, where: Where, depth: int = 0) -> list[Fou
             if view is not None:
                 return [Found(view, expr)]
         case Name(name):
-            sources = _sources(name, where)
+            sources = assigned(name, where)
             if sources is not None:
                 return [each for source, at in sources for each in held(project, source, at, depth + 1)]
             if _is_module(project, name, where):
                 return [Found(attributes.ATTRIBUTES["module"], expr)]
     return [each for value in project.values(expr, where) for each in _inside(project, value, expr, depth)]
-
-
-def _sources(name: str, where: Where) -> list[tuple[Expr, Where]] | None:
-    """Return the expressions to which a local name is bound; None where it is bound in another way."""
-    facts = where.facts
-    scope = facts.resolve(name, where.scope)
-    if scope < 0 or facts.scopes[scope].kind == "comprehension":
-        return None
-    bindings = reaching(facts, scope, name, where)
-    if all(each.how in ("assign", "walrus") for each in bindings):
-        return [(each.value, Where(facts, scope, each.statement, _frame(where, scope, each))) for each in bindings]
-    frame = where.frame
-    if [each.how for each in bindings] == ["param"] and frame is not None and frame.scope == scope:
-        passed = frame.args.get(name) if frame.path == facts.path else None
-        return [passed] if passed is not None else None
-    return None
-
-
-def _frame(where: Where, scope: int, binding: Binding) -> Frame | None:
-    fits = where.frame is not None and where.frame.scope == where.facts.function_of(scope) and binding.statement >= 0
-    return where.frame if fits else None
 
 
 def _is_module(project: Project, name: str, where: Where) -> bool:
@@ -155,7 +135,8 @@ def _is_module(project: Project, name: str, where: Where) -> bool:
     scope = facts.resolve(name, where.scope)
     if scope < 0:
         return False
-    for binding in reaching(facts, scope, name, where):
+    bindings = reaching(facts, scope, name, where)
+    for binding in bindings:
         if binding.how != "import":
             return False
         statement = facts.imports[binding.target]
@@ -163,7 +144,7 @@ def _is_module(project: Project, name: str, where: Where) -> bool:
             values = project.imported(facts, statement, name)
             if not all(each.kind == "module" or each.name in attributes.MODULES for each in values):
                 return False
-    return bool(facts.scopes[scope].bindings.get(name))
+    return bool(bindings)
 
 
 def _view(project: Project, expr: Expr, method: str, where: Where) -> Kind | None:
@@ -189,8 +170,6 @@ def _inside(project: Project, value: Value, expr: Expr, depth: int) -> list[Foun
     match value:
         case Value("generator"):
             made = [Found(attributes.ATTRIBUTES["generator"], value.expr or expr)]
-        case Value("module"):
-            made = [Found(attributes.ATTRIBUTES["module"], expr)]
         case Value("external", name):
             row = attributes.ATTRIBUTES["module"] if name in attributes.MODULES else attributes.kind(name)
             made = [Found(row, expr)] if row is not None else []
@@ -336,6 +315,8 @@ def _passed(project: Project, site: Site) -> Iterator[tuple[str, Unsendable]]:
         for facts, call in project.callers(constructor) if constructor is not None else ():
             if isinstance(call.func, Attribute) and call.func.attr in CONSTRUCTORS:
                 continue  # a subclass's constructor, which is followed from the subclass
+            if facts.scopes[facts.function_of(call.scope)].name in _IN_WORKERS:
+                continue  # made in a worker, which sends it nowhere
             where = Where(facts, call.scope, call.statement)
             args = (*call.args, *(value for _, value in call.keywords))
             brought = {id(each.expr) for arg in args for each in held(project, arg, where)}
@@ -382,7 +363,10 @@ def _judged(project: Project, site: Site, carried: Carried, found: Found) -> Uns
     if not methods:
         return None
     breaks = tuple(Breakage(method, found.kind.error) for method in methods)
-    confidence: Confidence = "certain" if carried.always else "likely"
+    always = carried.always and not isinstance(carried.expr, Choice)
+    confidence: Confidence = "certain" if always else "likely"
+    if found.kind.confidence != "certain":
+        confidence = found.kind.confidence
     return Unsendable(0, None, f"self.{carried.attr}", found.kind, breaks, confidence, found.via)
 
 

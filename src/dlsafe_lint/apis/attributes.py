@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dlsafe_lint.finding import Confidence
+
 
 class Kind(NamedTuple):
     """A kind of object that can't be sent.
@@ -23,12 +25,14 @@ class Kind(NamedTuple):
         error: what a program meets that sends it, under spawn and forkserver alike.
         remedy: what to do instead.
         parts: what still holds it when taken out of it, as `handles.Handle.parts` has it; "*": any attribute or item.
+        confidence: how sure a finding about it can be at most.
     """
 
     what: str
     error: str
     remedy: str
     parts: frozenset[str] = frozenset()
+    confidence: Confidence = "certain"
 
 
 _IN_WORKER = "make it on first use in the worker, and leave it out in `__getstate__`"
@@ -107,22 +111,17 @@ ATTRIBUTES: dict[str, Kind] = {
     "os.scandir()[each]": Kind(
         "`os.DirEntry` objects", "TypeError: cannot pickle 'posix.DirEntry' object", "keep `entry.path` of each"
     ),
-    "dict().keys()": Kind("a view of a dict", "TypeError: cannot pickle 'dict_keys' object", "keep `list(...)` of it"),
-    "dict().values()": Kind(
-        "a view of a dict", "TypeError: cannot pickle 'dict_values' object", "keep `list(...)` of it"
-    ),
-    "dict().items()": Kind(
-        "a view of a dict", "TypeError: cannot pickle 'dict_items' object", "keep `list(...)` of it"
-    ),
-    "collections.OrderedDict().keys()": Kind(
-        "a view of a dict", "TypeError: cannot pickle 'odict_keys' object", "keep `list(...)` of it"
-    ),
-    "collections.OrderedDict().values()": Kind(
-        "a view of a dict", "TypeError: cannot pickle 'odict_values' object", "keep `list(...)` of it"
-    ),
-    "collections.OrderedDict().items()": Kind(
-        "a view of a dict", "TypeError: cannot pickle 'odict_items' object", "keep `list(...)` of it"
-    ),
+    # `multiprocessing.managers` registers a way to send views of dicts; some libraries load it
+    **{
+        f"{made}().{view}()": Kind(
+            "a view of a dict",
+            f"TypeError: cannot pickle '{prefix}_{view}' object",
+            "keep `list(...)` of it",
+            confidence="likely",
+        )
+        for made, prefix in (("dict", "dict"), ("collections.OrderedDict", "odict"))
+        for view in ("keys", "values", "items")
+    },
     "re.finditer()": Kind("an iterator of matches", "TypeError: cannot pickle '_sre.SRE_Scanner' object", _LIST),
     **_same(
         "re.match() re.search() re.fullmatch()",

@@ -16,6 +16,7 @@ CODES: dict[str, str] = {
     "DLS101": "open-handle-in-dataset",
     "DLS102": "handle-shared-after-first-use",
     "DLS103": "unpicklable-dataset-attribute",
+    "DLS104": "cuda-in-dataset",
     "DLS201": "lambda-for-worker",
     "DLS202": "lambda-in-dataset",
     "DLS203": "local-callable-for-worker",
