@@ -263,11 +263,7 @@ def test_each_kind_fails_as_it_says(kinds: Kinds, method: str, warm: Warm, tmp_p
 
 @pytest.mark.parametrize(
     ("kinds", "method"),
-    [
-        pytest.param(kinds, method, id=f"{_name(kinds.twin)}-{method}")
-        for kinds in KINDS
-        for method in START_METHODS
-    ],
+    [pytest.param(kinds, method, id=f"{_name(kinds.twin)}-{method}") for kinds in KINDS for method in START_METHODS],
 )
 def test_each_kind_works_once_repaired(kinds: Kinds, method: str, warm: Warm, tmp_path: Path) -> None:
     """Through one loader that holds all of them, after the parent has read from each."""
@@ -278,7 +274,9 @@ def test_each_kind_works_once_repaired(kinds: Kinds, method: str, warm: Warm, tm
 
 def check_kind(name: str, outcome: str, seen: Run) -> None:
     """Fail unless a program printed of a kind what was claimed."""
-    said = next((line.removeprefix(f"{name}: ") for line in seen.stdout.splitlines() if line.startswith(f"{name}: ")), "")
+    said = next(
+        (line.removeprefix(f"{name}: ") for line in seen.stdout.splitlines() if line.startswith(f"{name}: ")), ""
+    )
     counted = re.fullmatch(r"(\d+) of (\d+) right", said)
     works = counted is not None and counted[1] == counted[2]
     match outcome:
