@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import claims
 from dlsafe_lint import config, rules
+from dlsafe_lint.apis.handles import HANDLES
 
 if TYPE_CHECKING:
     from dlsafe_lint.rule import Rule
@@ -60,6 +61,7 @@ class Row(NamedTuple):
         about: what it shows, in words.
         outcomes: what happens under fork, spawn and forkserver.
         twin: the working program, as a link.
+        is_kind: whether it is a kind of handle, one Dataset class of a program that shows many.
     """
 
     code: str
@@ -68,6 +70,7 @@ class Row(NamedTuple):
     about: str
     outcomes: tuple[str, str, str]
     twin: str
+    is_kind: bool = False
 
 
 def generate() -> dict[Path, str]:
@@ -149,11 +152,12 @@ def proven() -> list[Row]:
             rows += [
                 Row(
                     code,
-                    f"`{kind.keeps.partition('(')[0]}`",
-                    f"[`{kind.keeps}`](../{kinds.program.relative_to(ROOT).as_posix()}#L{kind.lines[0]})",
+                    f"`{next(name for name in kind.calls if name in HANDLES)}`",
+                    f"[`{kind.keeps}`](../{kinds.program.relative_to(ROOT).as_posix()})",
                     "",
                     each_method(kind.outcomes),
                     link(kinds.twin),
+                    is_kind=True,
                 )
                 for kind in kinds.kinds
             ]
@@ -178,14 +182,27 @@ def first_line(program: Path) -> str:
 
 
 def happens_table(rows: list[Row]) -> str:
-    """Return a row for each rule and each way to fail, with the programs that fail so."""
-    groups: dict[tuple[str, ...], list[str]] = {}
+    """Return a row for each rule and each way to fail, with the kinds of handle and the programs that fail so.
+
+    Without what only concerns a program's start (DLS5): it is the same under every start method.
+    """
+    groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.code, *map(in_short, row.outcomes)), []).append(row.what)
+        if not row.code.startswith("DLS5"):
+            groups.setdefault((row.code, *map(in_short, row.outcomes)), []).append(row)
     lines = ["| | fork | spawn | forkserver | seen with |\n", "| --- | --- | --- | --- | --- |\n"]
-    for (code, *outcomes), names in sorted(groups.items(), key=lambda group: (group[0][0], -len(group[1]))):
-        lines.append(f"| {code} | {' | '.join(outcomes)} | {', '.join(dict.fromkeys(names))} |\n")
+    for (code, *outcomes), group in sorted(groups.items(), key=lambda each: (each[0][0], -len(each[1]))):
+        lines.append(f"| {code} | {' | '.join(outcomes)} | {seen_with(group)} |\n")
     return "".join(lines)
+
+
+def seen_with(group: list[Row]) -> str:
+    """Return the kinds of handle by name and how many other programs there are; where no kinds, all programs."""
+    kinds = sorted({row.what for row in group if row.is_kind}, key=str.casefold)
+    others = [row.what for row in group if not row.is_kind]
+    if not kinds:
+        return ", ".join(others)
+    return ", ".join(kinds) + (f" and {len(others)} other programs" if others else "")
 
 
 def in_short(outcome: str) -> str:
@@ -194,13 +211,13 @@ def in_short(outcome: str) -> str:
     short = {
         "": "",
         "works": "works",
-        "wrong data": "**wrong data**, silently",
-        "wrong data or fails": "**wrong data**, or fails",
+        "wrong data": "**wrong result**, no error",
+        "wrong data or fails": "**wrong result** or an error",
         "hangs": "hangs",
         "child dies": "the child dies, exit 0",
         "warns": "warns",
     }
-    return short.get(kind, "fails")
+    return short.get(kind, "an error")
 
 
 def proofs_page(rows: list[Row]) -> str:
@@ -223,7 +240,7 @@ def in_full(outcome: str) -> str:
     short = in_short(outcome)
     if kind in ("hangs", "child dies", "warns") and text:
         return f"{short}: `{text}`"
-    return short if short != "fails" or outcome == "fails" else f"`{kind}{separator}{text}`"
+    return short if short != "an error" or outcome == "fails" else f"`{kind}{separator}{text}`"
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ class Kind:
     Attributes:
         name: the class.
         keeps: the expression that is marked as a finding.
+        calls: the qualified names of what its marked expression calls; "f().m()" is the method of what `f` returns.
         lines: its first and last line.
         outcomes: start method to what the program prints about it: "works" (every record is right), "wrong data" (some
             are not), "fails" (whatever error), "wrong data or fails", or a text of the error.
@@ -54,6 +55,7 @@ class Kind:
 
     name: str
     keeps: str
+    calls: tuple[str, ...]
     lines: tuple[int, int]
     outcomes: dict[str, str]
 
@@ -155,7 +157,8 @@ def kinds(case: Path) -> list[Kinds]:
         classes = tuple(
             Kind(
                 name=node.name,
-                keeps=_marked_expression(node, text.decode().splitlines()),
+                keeps=ast.unparse(kept := _marked_expression(node, text.decode().splitlines())),
+                calls=_calls(kept, _imports(ast.parse(text))),
                 lines=(node.lineno, node.end_lineno or node.lineno),
                 outcomes=outcomes,
             )
@@ -175,8 +178,40 @@ def _classes(text: bytes) -> list[ast.ClassDef]:
         return []
 
 
-def _marked_expression(node: ast.ClassDef, lines: list[str]) -> str:
+def _marked_expression(node: ast.ClassDef, lines: list[str]) -> ast.expr:
     for statement in ast.walk(node):
         if isinstance(statement, ast.Assign) and "# expect:" in lines[statement.lineno - 1]:
-            return ast.unparse(statement.value)
+            return statement.value
     raise ValueError(f"{node.name}: no marked assignment")
+
+
+def opened(program: Path) -> set[str]:
+    """The qualified names of everything that a program calls."""
+    tree = ast.parse(program.read_bytes())
+    return set(_calls(tree, _imports(tree)))
+
+
+def _imports(tree: ast.Module) -> dict[str, str]:
+    names = {}
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            names.update({alias.asname: alias.name for alias in node.names if alias.asname})
+        elif isinstance(node, ast.ImportFrom):
+            names.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+    return names
+
+
+def _calls(tree: ast.AST, imports: dict[str, str]) -> tuple[str, ...]:
+    return tuple(_qualified(node.func, imports) for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def _qualified(node: ast.expr, imports: dict[str, str]) -> str:
+    match node:
+        case ast.Name(id=name):
+            return imports.get(name, name)
+        case ast.Attribute(value=value, attr=attribute):
+            method = "()" if isinstance(value, ast.Call) else ""
+            return f"{_qualified(value, imports)}.{attribute}{method}"
+        case ast.Call(func=function):
+            return f"{_qualified(function, imports)}()"
+    return ""
