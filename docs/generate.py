@@ -1,22 +1,32 @@
-"""Writes docs/rules.md, and what the README's example prints and its table of settings: `python docs/generate.py`."""
+"""Writes docs/rules.md, docs/proofs.md and the generated parts of the README: `python docs/generate.py`.
+
+Those parts are what its example prints, its table of settings and its table of what happens. What happens is what the
+fixtures claim, and tests/test_proofs.py runs them to see that it is so.
+"""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+import claims
 from dlsafe_lint import config, rules
+from dlsafe_lint.apis.handles import HANDLES
 
 if TYPE_CHECKING:
     from dlsafe_lint.rule import Rule
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- end of settings -->\n)", re.DOTALL)
+HAPPENS = re.compile(r"(?<=<!-- what happens -->\n).*?(?=<!-- end of what happens -->\n)", re.DOTALL)
 EXAMPLE = re.compile(r"```python\n(?P<source>.*?)```.*?\$ dlsafe-lint\n(?P<printed>.*?)```", re.DOTALL)
 
 HEAD = """\
@@ -32,14 +42,48 @@ Linux; [start-methods.md](start-methods.md) has the background.
 """
 
 
+PROOFS_HEAD = """\
+# What really happens
+
+Generated from the programs in fixtures/ by `python docs/generate.py`. Each program is run with a real torch under each
+start method by tests/test_proofs.py: it must fail as the table says, and work under all three once it is repaired, by
+the linter's own fix (`.fixed`) or by hand (`_repaired`). An empty field: nothing is claimed.
+"""
+
+
+class Row(NamedTuple):
+    """What a program, or one Dataset class of it, does.
+
+    Attributes:
+        code: the rule that reports it.
+        what: what it is called in the short table: the opener for a kind of handle, else the case.
+        shown: the program or the expression, as a link.
+        about: what it shows, in words.
+        outcomes: what happens under fork, spawn and forkserver.
+        twin: the working program, as a link.
+        is_kind: whether it is a kind of handle, one Dataset class of a program that shows many.
+    """
+
+    code: str
+    what: str
+    shown: str
+    about: str
+    outcomes: tuple[str, str, str]
+    twin: str
+    is_kind: bool = False
+
+
 def generate() -> dict[Path, str]:
     """Return what the files must hold that are generated, in whole or in part."""
     readme = ROOT / "README.md"
     text = SETTINGS.sub(lambda _: settings_table(), readme.read_text(encoding="utf-8"))
+    proofs = proven()
+    text = HAPPENS.sub(lambda _: happens_table(proofs), text)
     example = EXAMPLE.search(text)
     assert example, "the README has an example and what the linter prints about it"
     text = text[: example.start("printed")] + printed_about(example["source"]) + text[example.end("printed") :]
-    return {ROOT / "docs" / "rules.md": rules_page(), readme: text}
+    docs = ROOT / "docs"
+    return {docs / "rules.md": rules_page(), docs / "proofs.md": proofs_page(proofs), readme: text}
 
 
 def printed_about(source: str) -> str:
@@ -93,6 +137,110 @@ def body(rule: type[Rule]) -> str:
     """Return the documentation with its headings one level deeper, code left alone."""
     parts = re.split(r"(?ms)(^```.*?^```$)", documentation(rule))
     return "".join(p if p.startswith("```") else re.sub(r"(?m)^## ", "### ", p) for p in parts)
+
+
+def proven() -> list[Row]:
+    """Return what every program claims and the proofs find, in the order of the rules."""
+    rows = []
+    for case in claims.cases():
+        code, name = case.parent.name, case.stem
+        found = claims.read(case)
+        if found and found.outcomes:
+            about = first_line(found.program)
+            rows.append(Row(code, f"`{name}`", link(case), about, each_method(found.outcomes), link(found.twin)))
+        for kinds in claims.kinds(case):
+            rows += [
+                Row(
+                    code,
+                    f"`{next(name for name in kind.calls if name in HANDLES)}`",
+                    f"[`{kind.keeps}`](../{kinds.program.relative_to(ROOT).as_posix()})",
+                    "",
+                    each_method(kind.outcomes),
+                    link(kinds.twin),
+                    is_kind=True,
+                )
+                for kind in kinds.kinds
+            ]
+    return rows
+
+
+def each_method(outcomes: dict[str, str]) -> tuple[str, str, str]:
+    """Return what happens under fork, spawn and forkserver; "" where nothing is claimed."""
+    fork, spawn, forkserver = (outcomes.get(method, outcomes.get("always", "")) for method in claims.START_METHODS)
+    return fork, spawn, forkserver
+
+
+def link(path: Path) -> str:
+    """Return a link from docs/ to a case."""
+    return f"[{path.name}](../{path.relative_to(ROOT).as_posix()})"
+
+
+def first_line(program: Path) -> str:
+    """Return what a program says that it shows."""
+    docstring = ast.get_docstring(ast.parse(program.read_bytes())) or ""
+    return docstring.partition("\n")[0].replace("|", "\\|")
+
+
+def happens_table(rows: list[Row]) -> str:
+    """Return a row for each rule and each way to fail, with the kinds of handle and the programs that fail so.
+
+    Without what only concerns a program's start (DLS5): it is the same under every start method.
+    """
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        if not row.code.startswith("DLS5"):
+            groups.setdefault((row.code, *map(in_short, row.outcomes)), []).append(row)
+    lines = ["| | fork | spawn | forkserver | seen with |\n", "| --- | --- | --- | --- | --- |\n"]
+    for (code, *outcomes), group in sorted(groups.items(), key=lambda each: (each[0][0], -len(each[1]))):
+        lines.append(f"| {code} | {' | '.join(outcomes)} | {seen_with(group)} |\n")
+    return "".join(lines)
+
+
+def seen_with(group: list[Row]) -> str:
+    """Return the kinds of handle by name and how many other programs there are; where no kinds, all programs."""
+    kinds = sorted({row.what for row in group if row.is_kind}, key=str.casefold)
+    others = [row.what for row in group if not row.is_kind]
+    if not kinds:
+        return ", ".join(others)
+    return ", ".join(kinds) + (f" and {len(others)} other programs" if others else "")
+
+
+def in_short(outcome: str) -> str:
+    """Return the way in which a program ends."""
+    kind = outcome.partition(": ")[0]
+    short = {
+        "": "",
+        "works": "works",
+        "wrong data": "**wrong result**, no error",
+        "wrong data or fails": "**wrong result** or an error",
+        "hangs": "hangs",
+        "child dies": "the child dies, exit 0",
+        "warns": "warns",
+    }
+    return short.get(kind, "an error")
+
+
+def proofs_page(rows: list[Row]) -> str:
+    """Return the page with a row for every program and every kind of handle."""
+    text = PROOFS_HEAD
+    for code, name in rules.CODES.items():
+        mine = [row for row in rows if row.code == code]
+        if mine:
+            text += f"\n## {code}: {name}\n\n| program | | fork | spawn | forkserver | repaired |\n"
+            text += "| --- | --- | --- | --- | --- | --- |\n"
+            for row in mine:
+                outcomes = " | ".join(in_full(outcome) for outcome in row.outcomes)
+                text += f"| {row.shown} | {row.about} | {outcomes} | {row.twin} |\n"
+    return text
+
+
+def in_full(outcome: str) -> str:
+    """Return an outcome with its error message as code."""
+    kind, separator, text = outcome.partition(": ")
+    short = in_short(outcome)
+    if kind in ("hangs", "child dies", "warns") and text:
+        return f"{short}: `{text}`"
+    return short if short != "an error" or outcome == "fails" else f"`{kind}{separator}{text}`"
 
 
 if __name__ == "__main__":

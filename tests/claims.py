@@ -40,6 +40,36 @@ class Claims:
     twin: Path
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What becomes of one Dataset class of a program that shows many.
+
+    Attributes:
+        name: the class.
+        keeps: the expression that is marked as a finding.
+        calls: the qualified names of what its marked expression calls; "f().m()" is the method of what `f` returns.
+        lines: its first and last line.
+        outcomes: start method to what the program prints about it: "works" (every record is right), "wrong data" (some
+            are not), "fails" (whatever error), "wrong data or fails", or a text of the error.
+    """
+
+    name: str
+    keeps: str
+    calls: tuple[str, ...]
+    lines: tuple[int, int]
+    outcomes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """A program that says of each of its Dataset classes what becomes of it; in the twin all of them work."""
+
+    case: Path
+    program: Path
+    kinds: tuple[Kind, ...]
+    twin: Path
+
+
 def cases() -> list[Path]:
     """Every case that must be reported: a file, or the folder of a case of several modules."""
     found = set()
@@ -82,20 +112,14 @@ def _read_module(case: Path, path: Path) -> Claims | None:
         docstring = ast.get_docstring(ast.parse(path.read_bytes())) or ""
     except (SyntaxError, ValueError):
         return None
-    lines = [match.groups() for line in docstring.splitlines() if (match := _CLAIM.match(line))]
+    lines = _lines(docstring)
     if not lines:
         return None
-    outcomes: dict[str, str] = {}
-    previous = ""
-    for key, value in lines:
-        if key in (*START_METHODS, "always"):
-            previous = outcomes[key] = previous if value == "same" else value
+    outcomes = _outcomes(lines)
 
     def the(key: str) -> str:
         return next((value for k, value in lines if k == key), "")
 
-    fixed = case.with_name(f"{case.stem}.fixed{case.suffix}")
-    repaired = FIXTURES / the("repaired") if the("repaired") else case.with_name(f"{case.stem}_repaired{case.suffix}")
     return Claims(
         program=path,
         outcomes=outcomes,
@@ -103,5 +127,91 @@ def _read_module(case: Path, path: Path) -> Claims | None:
         run=tuple(shlex.split(the("run"))[1:]),
         then=tuple(shlex.split(the("then"))[1:]),
         loads=tuple(the("loads").split(", ")) if the("loads") else (),
-        twin=fixed if fixed.exists() else repaired,
+        twin=FIXTURES / the("repaired") if the("repaired") else _twin(case),
     )
+
+
+def _lines(docstring: str) -> list[tuple[str, str]]:
+    return [(match[1], match[2]) for line in docstring.splitlines() if (match := _CLAIM.match(line))]
+
+
+def _outcomes(lines: list[tuple[str, str]]) -> dict[str, str]:
+    outcomes: dict[str, str] = {}
+    previous = ""
+    for key, value in lines:
+        if key in (*START_METHODS, "always"):
+            previous = outcomes[key] = previous if value == "same" else value
+    return outcomes
+
+
+def _twin(case: Path) -> Path:
+    fixed = case.with_name(f"{case.stem}.fixed{case.suffix}")
+    return fixed if fixed.exists() else case.with_name(f"{case.stem}_repaired{case.suffix}")
+
+
+def kinds(case: Path) -> list[Kinds]:
+    """The programs of a case whose classes say each for itself what becomes of them."""
+    found = []
+    for path in modules(case):
+        text = path.read_bytes()
+        classes = tuple(
+            Kind(
+                name=node.name,
+                keeps=ast.unparse(kept := _marked_expression(node, text.decode().splitlines())),
+                calls=_calls(kept, _imports(ast.parse(text))),
+                lines=(node.lineno, node.end_lineno or node.lineno),
+                outcomes=outcomes,
+            )
+            for node in _classes(text)
+            if (outcomes := _outcomes(_lines(ast.get_docstring(node) or "")))
+        )
+        if classes:
+            twin = _twin(case)
+            found.append(Kinds(case, path, classes, twin / path.relative_to(case) if case.is_dir() else twin))
+    return found
+
+
+def _classes(text: bytes) -> list[ast.ClassDef]:
+    try:
+        return [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+    except (SyntaxError, ValueError):
+        return []
+
+
+def _marked_expression(node: ast.ClassDef, lines: list[str]) -> ast.expr:
+    for statement in ast.walk(node):
+        if isinstance(statement, ast.Assign) and "# expect:" in lines[statement.lineno - 1]:
+            return statement.value
+    raise ValueError(f"{node.name}: no marked assignment")
+
+
+def opened(program: Path) -> set[str]:
+    """The qualified names of everything that a program calls."""
+    tree = ast.parse(program.read_bytes())
+    return set(_calls(tree, _imports(tree)))
+
+
+def _imports(tree: ast.Module) -> dict[str, str]:
+    names = {}
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            names.update({alias.asname: alias.name for alias in node.names if alias.asname})
+        elif isinstance(node, ast.ImportFrom):
+            names.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+    return names
+
+
+def _calls(tree: ast.AST, imports: dict[str, str]) -> tuple[str, ...]:
+    return tuple(_qualified(node.func, imports) for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def _qualified(node: ast.expr, imports: dict[str, str]) -> str:
+    match node:
+        case ast.Name(id=name):
+            return imports.get(name, name)
+        case ast.Attribute(value=value, attr=attribute):
+            method = "()" if isinstance(value, ast.Call) else ""
+            return f"{_qualified(value, imports)}.{attribute}{method}"
+        case ast.Call(func=function):
+            return f"{_qualified(function, imports)}()"
+    return ""

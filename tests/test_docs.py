@@ -48,7 +48,7 @@ def without_code(text: str) -> str:
 
 def test_what_is_generated_is_up_to_date() -> None:
     generated = runpy.run_path(str(ROOT / "docs" / "generate.py"))["generate"]()
-    assert {path.name for path in generated} == {"README.md", "rules.md"}
+    assert {path.name for path in generated} == {"README.md", "rules.md", "proofs.md"}
     for path, text in generated.items():
         assert path.read_text(encoding="utf-8") == text, "run `python docs/generate.py`"
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import claims
-from claims import FIXTURES, START_METHODS, Claims
+from claims import FIXTURES, START_METHODS, Claims, Kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,6 +179,7 @@ def _name(case: Path) -> str:
 
 
 CASES = [(case, found) for case in claims.cases() if (found := claims.read(case))]
+KINDS = [kinds for case in claims.cases() for kinds in claims.kinds(case)]
 # What `python -m` warns of, it warns of under every start method: one is enough.
 WARNING = [(case, found) for case, found in CASES if found.outcomes.get("always", "").startswith("warns")]
 STARTING = [(case, found) for case, found in CASES if found.outcomes and (case, found) not in WARNING]
@@ -241,6 +242,58 @@ def test_the_repaired_program_works(case: Path, found: Claims, method: str, warm
     """Under every start method, and prints what the case should have printed."""
     repaired, twin = claims_of_twin(case, found)
     check("works", twin.prints, run(repaired, twin, method, SLOW, warm, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "method"),
+    [
+        pytest.param(kinds, method, id=f"{_name(kinds.program)}-{method}")
+        for kinds in KINDS
+        for method in START_METHODS
+        if any(method in kind.outcomes for kind in kinds.kinds)
+    ],
+)
+def test_each_kind_fails_as_it_says(kinds: Kinds, method: str, warm: Warm, tmp_path: Path) -> None:
+    """One run for all kinds of a program."""
+    seen = warm.run(kinds.program, method, SLOW, tmp_path)
+    for kind in kinds.kinds:
+        if method in kind.outcomes:
+            check_kind(kind.name, kind.outcomes[method], seen)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "method"),
+    [pytest.param(kinds, method, id=f"{_name(kinds.twin)}-{method}") for kinds in KINDS for method in START_METHODS],
+)
+def test_each_kind_works_once_repaired(kinds: Kinds, method: str, warm: Warm, tmp_path: Path) -> None:
+    """Through one loader that holds all of them, after the parent has read from each."""
+    seen = warm.run(kinds.twin, method, SLOW, tmp_path)
+    for kind in kinds.kinds:
+        check_kind(kind.name, "works", seen)
+
+
+def check_kind(name: str, outcome: str, seen: Run) -> None:
+    """Fail unless a program printed of a kind what was claimed."""
+    said = next(
+        (line.removeprefix(f"{name}: ") for line in seen.stdout.splitlines() if line.startswith(f"{name}: ")), ""
+    )
+    counted = re.fullmatch(r"(\d+) of (\d+) right", said)
+    works = counted is not None and counted[1] == counted[2]
+    match outcome:
+        case "works":
+            happened = works
+        case "wrong data":
+            happened = counted is not None and not works
+        case "fails":
+            happened = bool(said) and counted is None
+        case "wrong data or fails":
+            happened = bool(said) and not works
+        case _:
+            happened = counted is None and _stands_in(outcome, said)
+    if seen.code != 0 or not happened:
+        pytest.fail(
+            f"{name}, claimed: {outcome}\nexit {seen.code}\n{seen.stdout}\n{seen.stderr[-4000:]}", pytrace=False
+        )
 
 
 @pytest.mark.parametrize(("case", "found"), WARNING, ids=[_name(case) for case, _ in WARNING])

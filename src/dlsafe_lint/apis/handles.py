@@ -166,6 +166,11 @@ _TIFF_STORE = Handle(
 _IMAGEIO = Handle("open `imageio` reader", _READER, f"{_OFFSET}exceptions, and now and then wrong data silently")
 _CURSOR_OF_ROWS = Handle("`csv` reader on an open file", "TypeError: cannot pickle '_csv.reader' object", _SILENT)
 _WRITER_OF_ROWS = Handle("`csv` writer on an open file", "TypeError: cannot pickle '_csv.writer' object")
+_CHUNKS = Handle(
+    "`pandas` reader on an open file",
+    _READER,
+    f"{_OFFSET}pandas.errors.ParserError, and now and then wrong data silently",
+)
 _TEMPORARY = Handle("open temporary file", "TypeError: cannot pickle '_io.BufferedRandom' object", _SILENT)
 _OPEN_FSSPEC = Handle("open `fsspec` file", "", _SILENT)
 _ZIP_STORE = Handle("open `zarr` zip store", "", f"{_OFFSET}zipfile.BadZipFile")
@@ -286,7 +291,7 @@ HANDLES: dict[str, Handle] = {
         closed="",
     ),
     "openslide.OpenSlide": _SLIDE,
-    "openslide.ImageSlide": _SLIDE,
+    "openslide.ImageSlide": _PIL._replace(what="`openslide` slide of a lazily opened `PIL` image"),
     "openslide.open_slide": _SLIDE,
     "openslide.deepzoom.DeepZoomGenerator": _SLIDE._replace(what="`openslide` deep zoom generator on an open slide"),
     "slideio.open_slide": _SLIDEIO,
@@ -327,8 +332,8 @@ HANDLES: dict[str, Handle] = {
     "pyarrow.ipc.RecordBatchFileReader": _ARROW,
     "pyarrow.parquet.ParquetFile": _ARROW,
     "pandas.HDFStore": Handle("open `pandas.HDFStore`", _WEAK, parts=frozenset({"get_storer()", "get_node()", "root"})),
-    "pandas.read_csv": Handle("`pandas` reader on an open file", _READER),
-    "pandas.read_table": Handle("`pandas` reader on an open file", _READER),
+    "pandas.read_csv": _CHUNKS,
+    "pandas.read_table": _CHUNKS,
     "pandas.read_fwf": Handle("`pandas` reader on an open file", _TEXT),
     "pandas.read_json": Handle("`pandas` reader on an open file", _TEXT),
     "pandas.read_hdf": Handle("`pandas` reader on an open file", _WEAK),
