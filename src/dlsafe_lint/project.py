@@ -630,7 +630,10 @@ class Project:
             for binding in reversed(above.scopes[base.site.scope].bindings.get(attr, [])):
                 if binding.how == "def":
                     receiver = self.receiver(facts, scope)
-                    return [Value("function", attr, Site(base.site.path, binding.target), of=receiver)]
+                    above_it = Site(base.site.path, binding.target)
+                    if self._is_property(above_it):
+                        return self._returned(above_it, None, MAX_DEPTH // 2)
+                    return [Value("function", attr, above_it, of=receiver)]
         return [UNKNOWN]
 
     def class_attribute(self, site: Site, attr: str, depth: int = 0) -> list[Value]:
@@ -659,9 +662,10 @@ class Project:
         if inherited and (not found or inherited[0].kind == "function"):
             if any(v.kind == "function" and v.site and self._is_property(v.site) for v in inherited):
                 inherited = self._flat(self._returned(v.site, None, depth + 1) for v in inherited if v.site)
+            bound = [v if v.kind != "function" else v._replace(of=value) for v in inherited]
             if value.expr is None and value.where is None:
-                inherited = [each for v in inherited for each in self._overrides(value.site, attr, v)]
-            return [*found, *(v if v.kind != "function" or v.of else v._replace(of=value) for v in inherited)]
+                bound = [each for v in bound for each in self._overrides(value.site, attr, v)]
+            return [*found, *bound]
         return found or self._declared(value.site, attr) or [UNKNOWN]
 
     def _declared(self, site: Site, attr: str) -> list[Value]:
