@@ -198,7 +198,7 @@ def happens_table(rows: list[Row]) -> str:
 
 def seen_with(group: list[Row]) -> str:
     """Return the kinds of handle by name and how many other programs there are; where no kinds, all programs."""
-    kinds = sorted({row.what for row in group if row.is_kind}, key=str.casefold)
+    kinds = sorted({row.what for row in group if row.is_kind}, key=lambda name: (name.casefold(), name))
     others = [row.what for row in group if not row.is_kind]
     if not kinds:
         return ", ".join(others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dlsafe_lint import workers
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from dlsafe_lint.finding import Confidence
 
 _MAX_DEPTH = 6
+_MAX_STEPS = 400
 _MAX_FUNCTIONS = 30
 _JOINS = frozenset({"Add", "Mult", "BitOr"})
 _ITERATED = handles.CONTAINERS | {"map", "zip", "enumerate", "reversed", "iter", "itertools.chain"}
@@ -155,20 +157,40 @@ def _words(project: Project) -> set[str]:
 # --- what an expression holds ---
 
 
-def opened(project: Project, expr: Expr, where: Where, depth: int = 0) -> list[Opened]:
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search for the handles that something holds: how many containers deep it is, and how far it went in all."""
+
+    depth: int = 0
+    steps: list[None] = field(default_factory=list)
+
+    def inside(self, containers: int = 1) -> Search:
+        """Return the same search, that many containers deeper."""
+        return Search(self.depth + containers, self.steps)
+
+    def goes_on(self) -> bool:
+        """Whether it is neither too deep nor too long yet; counts a step."""
+        self.steps.append(None)
+        return self.depth <= _MAX_DEPTH and len(self.steps) <= _MAX_STEPS
+
+
+def opened(project: Project, expr: Expr, where: Where, search: Search | None = None) -> list[Opened]:
     """Return the handles that what an expression stands for holds.
 
     Args:
         project: the project.
         expr: an expression; lists, dicts, comprehensions and wrapper classes of the project are looked into.
         where: where it is evaluated.
-        depth: how many containers it is inside.
+        search: the search that this is part of, where the expression is inside another one.
     """
-    if depth > _MAX_DEPTH:
+    search = search or Search()
+    if not search.goes_on():
         return []
     found: list[Opened] = []
     if isinstance(expr, Derived) and expr.how == "starred":
-        return [each for value in project.values(expr.value, where) for each in _spread(project, value, depth + 1)]
+        return [
+            each for value in project.values(expr.value, where) for each in _spread(project, value, search.inside())
+        ]
     if isinstance(expr, (LiteralExpr, Lambda)) or (isinstance(expr, Compared) and expr.op not in _JOINS):
         return []
     if project.handles and isinstance(expr, Call):
@@ -177,16 +199,16 @@ def opened(project: Project, expr: Expr, where: Where, depth: int = 0) -> list[O
             if name in project.handles:
                 return [Opened(handles.added(name), expr, where, expr)]
     for value in project.values(expr, where):
-        found.extend(_held(project, value, depth))
+        found.extend(_held(project, value, search))
     return found
 
 
-def _spread(project: Project, value: Value, depth: int) -> list[Opened]:
+def _spread(project: Project, value: Value, search: Search) -> list[Opened]:
     """Return the handles among what iterating over a value yields: a handle that is iterated over is read out."""
-    if depth > _MAX_DEPTH:
+    if search.depth > _MAX_DEPTH:
         return []
     if value.kind in ("collection", "comprehension"):
-        return _held(project, value, depth)
+        return _held(project, value, search)
     call, where = value.expr, value.where
     if value.kind == "made" and value.name in _ITERATED and isinstance(call, Call) and where is not None:
         if value.name == "map":
@@ -195,14 +217,16 @@ def _spread(project: Project, value: Value, depth: int) -> list[Opened]:
             each
             for arg in call.args
             for inner in project.values(arg, where)
-            for each in _spread(project, inner, depth + 1)
+            for each in _spread(project, inner, search.inside())
         ]
         if value.name.endswith(("dict", "Dict")):
-            found += [each for name, arg in call.keywords if name for each in opened(project, arg, where, depth + 1)]
+            found += [
+                each for name, arg in call.keywords if name for each in opened(project, arg, where, search.inside())
+            ]
         return found
     root, steps = _steps(value)
     if root.kind == "made" and root.name in handles.HANDLES and steps[-1:] in (("values()",), ("items()",)):
-        return _taken(project, value, depth)
+        return _taken(project, value, search)
     return []
 
 
@@ -210,24 +234,24 @@ def _qualified(project: Project, site: Site) -> str:
     return f"{project.modules[site.path].name}.{project.scope(site).qualname}"
 
 
-def _held(project: Project, value: Value, depth: int) -> list[Opened]:
+def _held(project: Project, value: Value, search: Search) -> list[Opened]:
     match value:
         case Value("collection", expr=Collection(_, items), where=where) if where is not None:
-            return [each for item in items for each in opened(project, item, where, depth + 1)]
+            return [each for item in items for each in opened(project, item, where, search.inside())]
         case Value("comprehension", expr=Comprehension(kind, element, _, scope), where=where) if where is not None:
-            if kind == "generator" and depth == 0:
+            if kind == "generator" and search.depth == 0:
                 return []
             inner = Where(where.facts, scope, where.statement, where.frame)
-            return opened(project, element, inner, depth + 1)
+            return opened(project, element, inner, search.inside())
         case Value("made" | "part"):
-            return _taken(project, value, depth)
+            return _taken(project, value, search)
         case Value("instance", site=site, expr=Call() as call, where=where) if site is not None and where is not None:
             if _qualified(project, site) in project.handles:
                 return [Opened(handles.added(_qualified(project, site)), call, where, call)]
             inherited = _inherited(project, site, call, where)
             if inherited is not None:
                 return [Opened(inherited, call, where, call, via=value.via)]
-            return _wrapped(project, value, site, call, where, depth)
+            return _wrapped(project, value, site, call, where, search)
     return []
 
 
@@ -239,7 +263,7 @@ def _inherited(project: Project, site: Site, call: Call, where: Where) -> Handle
     return _kind(project, base.name, call, where)
 
 
-def _taken(project: Project, value: Value, depth: int) -> list[Opened]:
+def _taken(project: Project, value: Value, search: Search) -> list[Opened]:
     """Return the handle that a library call makes, or that something taken out of one still holds."""
     root, steps = _called_partial(project, value)
     if root.kind != "made" or root.expr is None or root.where is None:
@@ -265,7 +289,7 @@ def _taken(project: Project, value: Value, depth: int) -> list[Opened]:
             return []
         kind = left
         if not kind.fork:
-            inside = [each for arg in call.args[:1] for each in opened(project, arg, where, depth + 1)]
+            inside = [each for arg in call.args[:1] for each in opened(project, arg, where, search.inside())]
             kind = kind._replace(fork=next((each.kind.fork for each in inside if each.kind.fork), ""))
         return [Opened(kind, call, where, call, sure, value.via)]
     if steps:
@@ -274,7 +298,7 @@ def _taken(project: Project, value: Value, depth: int) -> list[Opened]:
             each is call for each in _entered(project, where.facts).get(where.facts.function_of(where.scope), ())
         )
         if holds and not entered and isinstance(value.expr, Call) and value.where is not None:
-            return [each for arg in value.expr.args for each in opened(project, arg, value.where, depth + 1)]
+            return [each for arg in value.expr.args for each in opened(project, arg, value.where, search.inside())]
         return []
     args = (*call.args, *(inner for _, inner in call.keywords))
     if root.name in handles.HOLDERS:
@@ -282,8 +306,8 @@ def _taken(project: Project, value: Value, depth: int) -> list[Opened]:
             mapped = _mapped(project, call, where)
             if mapped:
                 return mapped
-        return [each for arg in args for each in opened(project, arg, where, depth + 1)]
-    return _spread(project, value, depth)
+        return [each for arg in args for each in opened(project, arg, where, search.inside())]
+    return _spread(project, value, search)
 
 
 def _mapped(project: Project, call: Call, where: Where) -> list[Opened]:
@@ -370,18 +394,18 @@ def _value(project: Project, expr: Expr, where: Where) -> object:
     return literals.pop() if len(literals) == 1 and all(value.kind == "literal" for value in values) else ...
 
 
-def _wrapped(project: Project, value: Value, site: Site, call: Call, where: Where, depth: int) -> list[Opened]:
+def _wrapped(project: Project, value: Value, site: Site, call: Call, where: Where, search: Search) -> list[Opened]:
     """Return the handle that an instance of a project class keeps, unless it is a Dataset with findings of its own."""
-    if depth >= 3 or workers.is_dataset(project, site) is not None:
+    if search.depth >= 3 or workers.is_dataset(project, site) is not None:
         return []
     found = _kept_by_class(project, site)
     if not found:
         args = (*call.args, *(passed for _, passed in call.keywords))
-        passed = [each for arg in args for each in opened(project, arg, where, depth + 2)]
+        passed = [each for arg in args for each in opened(project, arg, where, search.inside(2))]
         if passed and not any(project.method(site, name) for name in CONSTRUCTORS):
             found = passed  # a data class or named tuple keeps what it is given
         elif passed:
-            found = _kept_by(project, site, value, depth)
+            found = _kept_by(project, site, value, search)
     return [each._replace(outer=call, via=(*value.via, *each.via)) for each in found[:1]]
 
 
@@ -392,15 +416,15 @@ def _kept_by_class(project: Project, site: Site) -> list[Opened]:
     if isinstance(known, list):
         return known
     project.answers[key] = []  # a class that keeps an instance of itself
-    found = _kept_by(project, site, None, 0)
+    found = _kept_by(project, site, None, Search())
     project.answers[key] = found
     return found
 
 
-def _kept_by(project: Project, site: Site, made: Value | None, depth: int) -> list[Opened]:
+def _kept_by(project: Project, site: Site, made: Value | None, search: Search) -> list[Opened]:
     found: list[Opened] = []
     for each in construction(project, site, made).carried:
-        for handle in opened(project, each.expr, each.where, depth + 2):
+        for handle in opened(project, each.expr, each.where, search.inside(2)):
             if each.closed or is_closed(project, handle):
                 continue
             line = each.where.facts.statements[each.where.statement].line
@@ -739,7 +763,7 @@ def _brings(project: Project, arg: Expr, where: Where) -> bool:
     if opened(project, arg, bare):
         return True
     values = project.values(arg, where)
-    return all(_held(project, value, 0) for value in values)
+    return all(_held(project, value, Search()) for value in values)
 
 
 def reaches_workers(project: Project, facts: ModuleFacts, call: Call) -> bool:
