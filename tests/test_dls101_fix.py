@@ -64,6 +64,11 @@ def test_what_may_go_wrong_is_left_alone(tmp_path: Path) -> None:
     assert [each.range.start_line for each in report.findings if each.fix] == []
 
 
+def test_who_hands_a_handle_over_is_told_to_hand_over_the_path(tmp_path: Path) -> None:
+    target, _ = lay_out(FIXTURES / "DLS101" / "passed_to_constructor.py", tmp_path)
+    assert [each.help[:40] for each in lint(target).findings] == ["hand over the path instead and let the D"]
+
+
 def test_the_fix_is_unsafe(tmp_path: Path) -> None:
     path = tmp_path / "images.py"
     path.write_text(f"import h5py\nfrom torch.utils.data import Dataset\n\n\n{OPENING}")

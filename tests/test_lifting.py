@@ -57,6 +57,72 @@ CASES = {
                 yield DataLoader(dataset, num_workers=2, collate_fn=partial(collate_fn, fold=fold))
         """,
     ),
+    "an import that may fail stays where that is noticed": (
+        """
+        def loader(dataset):
+            try:
+                import msgpack
+
+                return DataLoader(dataset, num_workers=2, collate_fn=lambda batch: msgpack.unpackb(batch[0]))
+            except ImportError:
+                raise ImportError("msgpack is not installed") from None
+        """,
+        """
+        def collate_fn(batch):
+            import msgpack
+
+            return msgpack.unpackb(batch[0])
+
+
+        def loader(dataset):
+            try:
+                import msgpack
+
+                return DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
+            except ImportError:
+                raise ImportError("msgpack is not installed") from None
+        """,
+    ),
+    "what a function returns is named after it": (
+        """
+        def _resolve_reader(kind):
+            if kind == "text":
+                return lambda item: item.decode()
+            return lambda item: item
+
+
+        class Items(Dataset):
+            def __init__(self, items, kind):
+                self.items = items
+                self.read = _resolve_reader(kind)
+
+            def __getitem__(self, index):
+                return self.read(self.items[index])
+        """,
+        """
+        def reader(item):
+            return item.decode()
+
+
+        def reader_fn(item):
+            return item
+
+
+        def _resolve_reader(kind):
+            if kind == "text":
+                return reader
+            return reader_fn
+
+
+        class Items(Dataset):
+            def __init__(self, items, kind):
+                self.items = items
+                self.read = _resolve_reader(kind)
+
+            def __getitem__(self, index):
+                return self.read(self.items[index])
+        """,
+    ),
     "what is bound before, in branches, is handed over": (
         """
         def make(dataset, size=None):

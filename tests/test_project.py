@@ -153,6 +153,28 @@ def test_arguments_are_followed_into_functions() -> None:
     assert [literals(member(whole, "m.py", name)) for name in "pqr"] == [[2], [3], [4]]
 
 
+def test_a_method_that_is_asked_of_its_class_gets_the_object_first() -> None:
+    whole = build(
+        {
+            "a.py": """
+            class Base:
+                def __init__(self, options):
+                    self.options = options
+
+            class Images(Base):
+                def __init__(self):
+                    Base.__init__(self, 5)
+            """
+        }
+    )
+    module = whole.modules["/p/a.py"]
+    (call,) = module.calls
+    base = next(each for each in module.scopes if each.name == "__init__")
+    bound = whole.bind(Site(module.path, base.index), module, call)
+    assert bound is not None
+    assert {name: expr for name, (expr, _) in bound.args.items()} == {"options": Literal(5)}
+
+
 def test_a_parameter_is_what_the_callers_pass() -> None:
     whole = build({"a.py": "def f(n):\n    g(n)\n", "m.py": "import a\na.f(1)\na.f(n=2)\n"})
     module = whole.modules["/p/a.py"]

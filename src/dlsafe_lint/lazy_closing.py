@@ -42,13 +42,13 @@ class Closers:
         self.receiver = receiver
         self.replacements: dict[cst.CSTNode, Replacement] = {}
 
-    def rewrite(self, attr: str, helper: str, opening: cst.SimpleStatementLine) -> bool:
+    def rewrite(self, attr: str, helper: str, opening: cst.SimpleStatementLine | cst.For) -> bool:
         """Rewrite the methods for one handle.
 
         Args:
             attr: the attribute that was the handle.
             helper: the attribute that keeps process id and handle.
-            opening: the line that opened it.
+            opening: the line that opened it, or the loop.
 
         Returns:
             False if there is something in the methods that can't be rewritten.

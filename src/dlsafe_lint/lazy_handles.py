@@ -18,7 +18,7 @@ from dlsafe_lint.apis import BUILTINS
 from dlsafe_lint.apis.reopening import ITERATING
 from dlsafe_lint.datasets import CONSTRUCTORS, expressions
 from dlsafe_lint.facts import Attribute as AttributeExpr
-from dlsafe_lint.facts import Call, Name, parts
+from dlsafe_lint.facts import Call, Name, parts, walk
 from dlsafe_lint.facts import Lambda as LambdaExpr
 from dlsafe_lint.lazy_closing import Closers
 from dlsafe_lint.lazy_property import assigned, code, is_attribute
@@ -26,9 +26,9 @@ from dlsafe_lint.project import Where
 from dlsafe_lint.rule import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from dlsafe_lint.facts import Binding, Expr, ModuleFacts, Scope, Store
+    from dlsafe_lint.facts import Binding, Expr, ModuleFacts, Scope
     from dlsafe_lint.openings import Kept
     from dlsafe_lint.project import Project, Site
     from dlsafe_lint.rule import Replacement, Tree
@@ -45,6 +45,7 @@ class _Needs:
         inlined: local variables that hold a handle, and the statements that bind them.
         moved: lines that keep what is needed, but after the handle may have been used.
         parents: the attributes from whose handles it takes something.
+        imports: what the constructor imports for it, and the statements that do.
     """
 
     attr: str
@@ -53,18 +54,45 @@ class _Needs:
     inlined: dict[str, int] = field(default_factory=dict)
     moved: list[cst.SimpleStatementLine] = field(default_factory=list)
     parents: set[str] = field(default_factory=set)
+    imports: dict[str, int] = field(default_factory=dict)
 
 
 class _Opening(NamedTuple):
-    """A statement of a constructor that becomes a property."""
+    """A statement of a constructor that becomes a property: an assignment, or a loop that adds to a list or dict."""
 
     attr: str
     helper: str
     statement: int
-    line: cst.SimpleStatementLine
+    line: cst.SimpleStatementLine | cst.For
     value: cst.BaseExpression
     annotation: cst.Annotation | None
     needs: _Needs
+    empty: cst.SimpleStatementLine | None = None
+
+
+class _Loop(NamedTuple):
+    """A loop that does nothing but open handles and add them to a list or dict on ``self``.
+
+    Attributes:
+        node: the loop.
+        statement: its number.
+        empty: the number of the statement that makes the list or dict.
+        key: the key of the dict, None for a list.
+        value: what is added.
+    """
+
+    node: cst.For
+    statement: int
+    empty: int
+    key: cst.BaseExpression | None
+    value: cst.BaseExpression
+
+    def comprehension(self, replaced: Callable[[cst.BaseExpression], cst.BaseExpression]) -> cst.BaseExpression:
+        """Return the same as an expression, with its parts as they become."""
+        loop = cst.CompFor(self.node.target, replaced(self.node.iter))
+        if self.key is None:
+            return cst.ListComp(replaced(self.value), loop)
+        return cst.DictComp(replaced(self.key), replaced(self.value), loop)
 
 
 class Change:
@@ -133,21 +161,22 @@ class Change:
         """Return how the statement that keeps a handle can open it later, None if it can't."""
         method = reopening.method_of(self.facts, row.statement)
         attr = row.name.removeprefix("self.")
+        if method is None or self.method not in (None, method):
+            return None
+        loop = self._loop(row.statement, attr, method)
         if (
             row.call is not None
             or row.fate != "open"
             or row.statement in self.suppressed
-            or method is None
-            or self.method not in (None, method)
-            or not self._is_simply_reached(row.statement, method)
+            or not self._is_simply_reached(loop.statement if loop else row.statement, method)
             or not reopening.runs_once(self.project, self.site, method)
-            or not reopening.may_be_property(self.project, self.site, attr, row.statement)
+            or not reopening.may_be_property(self.project, self.site, attr, row.statement, loop.empty if loop else None)
         ):
             return None
-        store = self._store(row.statement, attr)
-        node = self.tree.statements[row.statement]
+        node = self.tree.statements[loop.empty if loop else row.statement]
         target, value, annotation = assigned(node)
-        if store is None or store.value is None or value is None or not is_attribute(target, attr):
+        expr = self._opened_in(row.statement, attr)
+        if expr is None or value is None or not is_attribute(target, attr):
             return None
         line = self.tree.parents[node]
         if not isinstance(line, cst.SimpleStatementLine) or len(line.body) > 1:
@@ -158,14 +187,18 @@ class Change:
                 return None
         self.method, self.receiver = method, method.params[0].name
         where = Where(self.facts, method.index, row.statement)
-        found = openings.opened(self.project, store.value, where)
+        found = openings.opened(self.project, expr, where)
         in_order = any(reopening.reads_in_order(self.project, each) for each in found)
         if not found or not all(reopening.can_reopen(self.project, each) for each in found):
             return None
         if reopening.construction_depends_on(self.project, self.site, attr, row.statement, in_order=in_order):
             return None
         needs = _Needs(attr)
-        moved = self._moved(value, row.statement, needs, names)
+        moved = (
+            self._moved_loop(loop, row.statement, needs, names)
+            if loop
+            else self._moved(value, row.statement, needs, names)
+        )
         if moved is None or not self._is_local_use_over(needs, row.statement, in_order=in_order):
             return None
         for text, (root, at) in needs.roots.items():
@@ -176,7 +209,87 @@ class Change:
             [f"_{attr}" if not attr.startswith("_") else f"_opened{attr}", f"_opened_{attr.strip('_')}"]
         )
         self.helpers[attr] = helper
+        if loop:
+            return _Opening(attr, helper, row.statement, loop.node, moved, annotation, needs, line)
         return _Opening(attr, helper, row.statement, line, moved, annotation, needs)
+
+    def _opened_in(self, statement: int, attr: str) -> Expr | None:
+        """Return what a statement stores as an attribute, or adds to the list or dict that the attribute is."""
+        for store in self.facts.stores:
+            if store.statement == statement and (store.attr == attr or _is_part(store.base, attr)):
+                return store.value
+        for call in self.facts.calls:
+            match call:
+                case Call(_, AttributeExpr(base, "append"), (added,)) if call.statement == statement:
+                    return added if _is_part(base, attr) else None
+        return None
+
+    def _loop(self, statement: int, attr: str, method: Scope) -> _Loop | None:
+        """Return the loop whose only statement adds a handle to a list or dict that was empty until then.
+
+        What it adds may have a variable of its own in the line above.
+        """
+        line = self.tree.parents[self.tree.statements[statement]]
+        block = self.tree.parents[line]
+        node = self.tree.parents[block]
+        if not isinstance(line, cst.SimpleStatementLine) or not isinstance(node, cst.For):
+            return None
+        key, value = _added(line, attr)
+        *above, last = node.body.body
+        if node.asynchronous or node.orelse or value is None or last is not line or len(above) > 1:
+            return None
+        variables = {each.value for each in _nodes_in(node.target) if isinstance(each, cst.Name)}
+        for each in above:
+            if not isinstance(each, cst.SimpleStatementLine) or len(each.body) > 1:
+                return None
+            target, inner, _ = assigned(each.body[0])
+            if not isinstance(target, cst.Name) or inner is None or code(target) != code(value):
+                return None
+            variables.add(target.value)
+            value = inner
+        number = self.facts.blocks[self.facts.statements[statement].block].statement
+        stores = [
+            each
+            for each in self.facts.stores
+            if each.attr == attr and each.scope == method.index and each.statement < number
+        ]
+        uses = [each for each in _nodes_in(node) if is_attribute(each, attr)]
+        if len(stores) != 1 or len(uses) != 1 or self._is_used_elsewhere(variables, node, method):
+            return None
+        empty = stores[0].statement
+        made = assigned(self.tree.statements[empty])[1]
+        wanted = ("[]", "list()") if key is None else ("{}", "dict()")
+        if made is None or code(made) not in wanted or not self._is_above(empty, number, method):
+            return None
+        if self._is_mentioned_between(attr, empty, number, method):
+            return None
+        return _Loop(node, number, empty, key, value)
+
+    def _is_used_elsewhere(self, variables: set[str], loop: cst.For, method: Scope) -> bool:
+        """Whether a method uses variables of a loop outside it, where no other loop gives them values."""
+        function = self.tree.statements[method.statement]
+        for name in variables:
+            if any(each.how == "param" for each in method.bindings.get(name, ())):
+                return True
+            for node in self.tree.names(name):
+                around = self.tree.enclosing(node)
+                if function not in around or loop in around:
+                    continue
+                if not any(
+                    isinstance(each, cst.For | cst.BaseComp) and name in _given_by(each)
+                    for each in around[: around.index(function)]
+                ):
+                    return True
+        return False
+
+    def _is_mentioned_between(self, attr: str, first: int, last: int, method: Scope) -> bool:
+        """Whether the constructor uses an attribute between two of its statements."""
+        return any(
+            first < number < last
+            and self.facts.function_of(scope) == method.index
+            and any(_is_part(inner, attr) for inner in walk(expr))
+            for expr, scope, number in expressions(self.facts)
+        )
 
     def _is_simply_reached(self, statement: int, method: Scope) -> bool:
         """Whether a statement of a method runs at most once, and what it raises goes to the caller."""
@@ -190,12 +303,12 @@ class Change:
     def is_above(self, earlier: int, statement: int) -> bool:
         """Whether a statement of the constructor ran, once, whenever another one runs."""
         assert self.method is not None
+        return self._is_above(earlier, statement, self.method)
+
+    def _is_above(self, earlier: int, statement: int, method: Scope) -> bool:
         around = self.facts.statements[earlier].block
         within = self.facts.within(self.facts.statements[statement].block, around)
-        return within and self._is_simply_reached(earlier, self.method)
-
-    def _store(self, statement: int, attr: str) -> Store | None:
-        return next((each for each in self.facts.stores if each.statement == statement and each.attr == attr), None)
+        return within and self._is_simply_reached(earlier, method)
 
     def _type(self, annotation: cst.Annotation) -> cst.Annotation | None:
         """Return the annotation for a property: without None, and only if it can be evaluated where the class is."""
@@ -252,6 +365,18 @@ class Change:
             return None
         search = _Search(self, statement, needs, names, _bound_in(self.tree, value))
         return self.tree.replaced(value, search.replacements) if search.collect(value) else None
+
+    def _moved_loop(self, loop: _Loop, statement: int, needs: _Needs, names: set[str]) -> cst.BaseExpression | None:
+        """Return what a loop makes, as an expression; None if that would not be the same."""
+        bound = {each.value for each in _nodes_in(loop.node.target) if isinstance(each, cst.Name)}
+        parts = [each for each in (loop.key, loop.value) if each is not None]
+        inner = frozenset(bound).union(*(_bound_in(self.tree, each) for each in parts))
+        search = _Search(self, statement, needs, names, inner)
+        outer = _Search(self, statement, needs, names, _bound_in(self.tree, loop.node.iter))
+        if not outer.collect_iterated(loop.node.iter) or not all(search.collect(each) for each in parts):
+            return None
+        replacements = {**search.replacements, **outer.replacements}
+        return loop.comprehension(lambda each: self.tree.replaced(each, replacements))
 
     def keep(self, text: str, root: str, wanted: str, statement: int, needs: _Needs) -> str | None:
         """Return the attribute that keeps the value of an expression of the constructor; None if there can't be one."""
@@ -329,9 +454,12 @@ class Change:
         for opening in made:
             above = [each for each in opening.line.leading_lines if each not in self._own_comments(opening, made)]
             self.lines[opening.line] = _under(above, self._lines_instead(opening))
+            if opening.empty is not None:
+                self.lines[opening.empty] = []
             self.lines |= {late: [] for late in opening.needs.moved}
         if not self._drop_locals(made):
             return None
+        self._drop_imports(made)
         helper = self._helper_of_one_call(klass, made)
         closers = Closers(self.facts, self.project, self.tree, self.site, klass, self.receiver)
         if not all(closers.rewrite(each.attr, each.helper, each.line) for each in made):
@@ -352,6 +480,7 @@ class Change:
                 opening.annotation,
                 self._own_comments(opening, made),
                 self._trailing(opening),
+                self._imports(opening),
             )
             for opening in made
         ]
@@ -383,9 +512,8 @@ class Change:
     def _trailing(self, opening: _Opening) -> cst.TrailingWhitespace:
         """Return the end of the line that opens, with its comment."""
         lines = [self.tree.line_of(self.tree.statements[each]) for each in opening.needs.inlined.values()]
-        ends = [
-            each.trailing_whitespace for each in (opening.line, *lines) if isinstance(each, cst.SimpleStatementLine)
-        ]
+        own = opening.line.body.body if isinstance(opening.line, cst.For) else [opening.line]
+        ends = [each.trailing_whitespace for each in (*own, *lines) if isinstance(each, cst.SimpleStatementLine)]
         return next((each for each in ends if each.comment is not None), ends[0])
 
     def _constructor(self, body: cst.IndentedBlock) -> cst.FunctionDef | None:
@@ -465,6 +593,33 @@ class Change:
                 self._replace_local(binding, statement, made)
         return True
 
+    def _imports(self, opening: _Opening) -> list[cst.SimpleStatementLine]:
+        """Return the imports that opening needs, as lines of their own."""
+        numbers = dict.fromkeys(sorted(opening.needs.imports.values()))
+        lines = []
+        for number in numbers:
+            line = self.tree.line_of(self.tree.statements[number])
+            assert isinstance(line, cst.SimpleStatementLine)
+            lines.append(line.with_changes(trailing_whitespace=cst.TrailingWhitespace()))
+        return lines
+
+    def _drop_imports(self, made: Sequence[_Opening]) -> None:
+        """Take out the imports that the constructor only made for what it opened."""
+        assert self.method is not None
+        function = self.tree.statements[self.method.statement]
+        statements = {number for opening in made for number in opening.needs.imports.values()}
+        gone = {*self.lines, *(self.tree.line_of(self.tree.statements[each]) for each in statements)}
+        for number in sorted(statements):
+            line = self.tree.line_of(self.tree.statements[number])
+            names = [name for name, each in self.method.bindings.items() if any(b.statement == number for b in each)]
+            is_used = any(
+                function in (around := self.tree.enclosing(node)) and not gone & set(around)
+                for name in names
+                for node in self.tree.names(name)
+            )
+            if not is_used and not lazy_property.comments(line):
+                self.lines[line] = []
+
     def _replace_local(self, binding: cst.SimpleStatementLine, statement: int, made: Sequence[_Opening]) -> None:
         """Put what must be kept where the local variable was bound."""
         moved: list[cst.SimpleStatementLine] = []
@@ -496,9 +651,15 @@ class Change:
             below = block.body[at + 1] if at + 1 < len(block.body) else None
             own = [each for opening in made if opening.line is line for each in self._own_comments(opening, made)]
             leading = [] if line in moved else [each for each in line.leading_lines if each not in own]
-            if not isinstance(below, cst.SimpleStatementLine):
+            if isinstance(below, cst.SimpleStatementLine):
+                after = self.lines.get(below, [below])
+            elif below is not None and below in self.lines:
+                after = self.lines[below]
+            else:
                 continue
-            after = self.lines.get(below, [below])
+            if after and at == 0:
+                first = after[0].with_changes(leading_lines=_without_blanks(after[0].leading_lines))
+                after = self.lines[below] = [first, *after[1:]]
             if after and leading and (_without_blanks(leading) or not after[0].leading_lines):
                 first = after[0].with_changes(leading_lines=[*leading, *after[0].leading_lines])
                 self.lines[below] = [first, *after[1:]]
@@ -543,6 +704,12 @@ class _Search:
                     return self._chain(node, root)
         return all(self.collect(child) for child in node.children if child in self.tree.parents)
 
+    def collect_iterated(self, node: cst.BaseExpression) -> bool:
+        """Note what an expression needs that a loop iterates over."""
+        if isinstance(node, cst.Name) and node.value not in self.bound:
+            return self._variable(node, is_iterated=True)
+        return self.collect(node)
+
     def _call(self, node: cst.Call) -> bool:
         call = self.facts.calls[self.tree.numbers[node]]
         if not reopening.opens(self.project, self.facts, call, self.change.receiver) and not reopening.only_computes(
@@ -561,7 +728,7 @@ class _Search:
                 own = root.value == self.change.receiver and func.value is root
                 fine = own or self.collect(func.value)
             else:
-                fine = False
+                fine = self._import(root.value, at)
         else:
             fine = isinstance(func, cst.Attribute) and self.collect(func.value)
         iterates = isinstance(func, cst.Name) and func.value in ITERATING
@@ -580,6 +747,8 @@ class _Search:
             return reopening.is_lasting_name(self.project, self.facts, node.value) or self._keep(node, node.value)
         if at != self.scope or node.value == self.change.receiver:
             return False
+        if self._import(node.value, at):
+            return True
         handle = openings.opened(self.project, Name(node.value), self.where)
         bindings = self.facts.scopes[at].bindings[node.value]
         if handle:
@@ -597,6 +766,18 @@ class _Search:
         if is_iterated and not is_list and not self.change.has(node.value, self.statement):
             return self._keep(node, node.value, text=f"list({node.value})")
         return self._keep(node, node.value)
+
+    def _import(self, name: str, scope: int) -> bool:
+        """Whether the constructor imports what a name stands for; the property then does so too."""
+        bindings = self.facts.scopes[scope].bindings[name]
+        if scope != self.scope or len(bindings) != 1 or bindings[0].how != "import":
+            return False
+        statement = bindings[0].statement
+        line = self.tree.line_of(self.tree.statements[statement])
+        if not isinstance(line, cst.SimpleStatementLine) or len(line.body) > 1:
+            return False
+        self.needs.imports[name] = statement
+        return self.change.is_above(statement, self.statement)
 
     def _is_plain(self, name: str, seen: frozenset[str] = frozenset()) -> bool:
         """Whether a variable holds something that can be kept: what callers pass, or what is computed from it."""
@@ -671,7 +852,7 @@ class _Search:
                 return stays
             return self._keep(node, root.value, last or path)
         if at == self.scope:
-            if openings.opened(self.project, Name(root.value), self.where):
+            if self._import(root.value, at) or openings.opened(self.project, Name(root.value), self.where):
                 return self._variable(root)
             if isinstance(node, cst.Subscript) and node.value is root and last is None:
                 return self._variable(root)
@@ -702,6 +883,37 @@ def _taken_from(opening: _Opening, made: Sequence[_Opening]) -> list[str]:
             attrs.add(each.attr)
             found.append(each.helper)
     return found
+
+
+def _added(line: cst.SimpleStatementLine, attr: str) -> tuple[cst.BaseExpression | None, cst.BaseExpression | None]:
+    """Return key and value that a line adds to a dict on ``self``; for a list, the value alone."""
+    match line.body:
+        case [cst.Expr(cst.Call(cst.Attribute(base, cst.Name("append")), [cst.Arg(value, keyword=None, star="")]))]:
+            return (None, value) if is_attribute(base, attr) else (None, None)
+        case [
+            cst.Assign(
+                [cst.AssignTarget(cst.Subscript(base, [cst.SubscriptElement(cst.Index(key, star=None))]))], value
+            )
+        ]:
+            return (key, value) if is_attribute(base, attr) else (None, None)
+    return None, None
+
+
+def _is_part(expr: Expr | None, attr: str) -> bool:
+    """Whether an expression is that attribute of a variable."""
+    return isinstance(expr, AttributeExpr) and expr.attr == attr and isinstance(expr.value, Name)
+
+
+def _nodes_in(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    yield node
+    for child in node.children:
+        yield from _nodes_in(child)
+
+
+def _given_by(loop: cst.CSTNode) -> set[str]:
+    """Return the variables to which a loop or comprehension gives values."""
+    targets = [each.target for each in _nodes_in(loop) if isinstance(each, (cst.For, cst.CompFor))]
+    return {each.value for target in targets for each in _nodes_in(target) if isinstance(each, cst.Name)}
 
 
 def _above(line: cst.BaseStatement) -> Sequence[cst.EmptyLine]:

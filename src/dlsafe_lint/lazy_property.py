@@ -66,6 +66,7 @@ def property_of(
     annotation: cst.Annotation | None,
     above: Sequence[cst.EmptyLine],
     trailing: cst.TrailingWhitespace,
+    imports: Sequence[cst.SimpleStatementLine] = (),
 ) -> cst.FunctionDef:
     """Make the property that opens a handle on first use in each process.
 
@@ -80,6 +81,7 @@ def property_of(
         annotation: the type of the handle.
         above: the comments for the line that opens it.
         trailing: the end of the line that opened it so far, with its comment.
+        imports: what the constructor imported for it.
     """
     dropped = " = ".join(f"{receiver}.{helper}" for helper in helpers)
     made = _function(module, _PROPERTY, attr=name, helper=helpers[0], self=receiver, getpid=getpid, dropped=dropped)
@@ -97,7 +99,18 @@ def property_of(
         blank = cst.SimpleWhitespace(" ")
         returns = annotation.with_changes(whitespace_before_indicator=blank, whitespace_after_indicator=blank)
     made = cst.ensure_type(made.deep_replace(line, assign), cst.FunctionDef)
+    if imports:
+        made = _importing(made, imports)
     return made.with_changes(returns=returns, leading_lines=[_BLANK])
+
+
+def _importing(made: cst.FunctionDef, imports: Sequence[cst.SimpleStatementLine]) -> cst.FunctionDef:
+    """Return the property with imports where it opens: they must not run for each use."""
+    block = next(each for each in _inside(made) if isinstance(each, cst.If)).body
+    first, *rest = block.body
+    lines = [each.with_changes(leading_lines=()) for each in imports]
+    first = cst.ensure_type(first, cst.SimpleStatementLine).with_changes(leading_lines=[_BLANK])
+    return cst.ensure_type(made.deep_replace(block, block.with_changes(body=[*lines, first, *rest])), cst.FunctionDef)
 
 
 def state(module: cst.Module, receiver: str, helpers: Sequence[str]) -> cst.FunctionDef:

@@ -418,7 +418,8 @@ def _imports(file: File, piece: Piece, change: Change | None = None) -> list[cst
         line = file.tree.parents[statement]
         scope = file.facts.imports[number].scope
         others = [each for each in file.tree.names(name) if each not in within and binder(file, each) == scope]
-        if change is not None and len(names) == 1 and not others and _is_bare(line):
+        tried = any(isinstance(each, (cst.Try, cst.TryStar)) for each in file.tree.enclosing(statement))
+        if change is not None and len(names) == 1 and not others and not tried and _is_bare(line):
             change.gone.append(line)
             change.unbinds += [name] if scope == 0 else []
     return made

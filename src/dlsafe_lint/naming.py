@@ -32,7 +32,7 @@ _ROLES_OF_METHODS = {"map": "transform", "filter": "is_kept", "select": "is_kept
 _HOLDERS = {"Compose": "transform", "Lambda": "transform", "Sequential": "transform", "partial": "", "list": ""}
 """What passes its function on: the name comes from the code around it, or else from here."""
 
-_MAKERS = ("make_", "get_", "create_", "build_")
+_MAKERS = ("make_", "get_", "create_", "build_", "resolve_", "select_", "choose_")
 _VAGUE = frozenset({"lambd", "fun", "transforms", "default_factory"})
 """Words that say nothing of what a function does."""
 
@@ -131,7 +131,7 @@ def _of_maker(file: File, node: cst.CSTNode) -> str:
     """Return what a function that returns a lambda is named after: ``make_transform`` makes a transform."""
     for around in file.tree.enclosing(node):
         if isinstance(around, cst.FunctionDef):
-            word = around.name.value
+            word = around.name.value.lstrip("_")
             for prefix in _MAKERS:
                 if word.startswith(prefix):
                     return word.removeprefix(prefix)

@@ -929,13 +929,17 @@ class Project:
         at = where or Where(caller, call.scope, call.statement)
         params = list(function.params)
         facts = self.modules[site.path]
-        if self.receiver(facts, function) is not None and params:
+        own = self.receiver(facts, function)
+        given = call.args
+        if own is not None and params:
             params = params[1:]
+            if own.kind == "instance" and self._is_asked_of_class(caller, call, function.name, depth):
+                given = given[1:]  # `Base.__init__(self, path)`
         args: dict[str, tuple[Expr, Where]] = {}
         complete = True
         positional = [param for param in params if param.kind == "positional"]
         rest: list[Expr] = []
-        for index, arg in enumerate(call.args):
+        for index, arg in enumerate(given):
             if isinstance(arg, Derived) and arg.how == "starred":
                 complete = False
                 break
@@ -968,6 +972,14 @@ class Project:
             keys = tuple(Literal(key) if key is not None else None for key, _ in extra)
             args[stars.name] = (Collection("dict", tuple(value for _, value in extra), keys), at)
         return Frame(site.scope, site.path, args, complete, receiver)
+
+    def _is_asked_of_class(self, caller: ModuleFacts, call: Call, method: str, depth: int) -> bool:
+        """Whether a method is called as a function of its class, so that the first argument is ``self``."""
+        match call:
+            case Call(_, Attribute(Name() | Attribute() as base, attr), (Name(), *_)) if attr == method:
+                values = self.values(base, Where(caller, call.scope, call.statement), depth + 1)
+                return bool(values) and all(value.kind == "class" for value in values)
+        return False
 
     def _literal_dict(self, expr: Expr, where: Where, depth: int = 0) -> list[tuple[str, Expr, Where]] | None:
         """Return the items of a dict that is written out (``dict(a=1)`` included), None if it can't be seen whole."""

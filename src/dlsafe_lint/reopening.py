@@ -160,14 +160,15 @@ def _class_of(facts: ModuleFacts, scope: int) -> int:
     return -1
 
 
-def may_be_property(project: Project, site: Site, attr: str, opening: int) -> bool:
-    """Whether nothing but one statement, and the class itself with None, stores the attribute.
+def may_be_property(project: Project, site: Site, attr: str, opening: int, empty: int | None = None) -> bool:
+    """Whether nothing but one statement, and the class itself with None, stores the attribute or changes its list.
 
     Args:
         project: the project.
         site: the class whose property it would be.
         attr: the attribute.
         opening: the number of the statement that stores the handle.
+        empty: the number of the statement that makes the list or dict to which handles are added, if it is one.
     """
     classes = family(project, site)
     if attr.startswith("__") or any(attr in project.scope(each).bindings for each in classes):
@@ -175,7 +176,7 @@ def may_be_property(project: Project, site: Site, attr: str, opening: int) -> bo
     facts = project.modules[site.path]
     for where, store in _stores(project, attr):
         owner = _owner(where, store.base, store.scope)
-        if where is facts and store.statement == opening:
+        if where is facts and store.statement in (opening, empty):
             continue
         if owner is not None and Site(where.path, owner) not in classes:
             continue
@@ -185,7 +186,13 @@ def may_be_property(project: Project, site: Site, attr: str, opening: int) -> bo
         same = store.scope == facts.statements[opening].scope
         if Site(where.path, owner or 0) != site or not is_reset or same:
             return False
-    return not any(_changes(project, each, attr) or (each != site and _closes(project, each, attr)) for each in classes)
+    function = facts.statements[opening].scope
+    return not any(
+        _changes(project, each, attr, Where(facts, function, opening))
+        or _is_changed_later(project, each, attr, function, opening + 1)
+        or (each != site and _closes(project, each, attr))
+        for each in classes
+    )
 
 
 def _stores(project: Project, attr: str) -> list[tuple[ModuleFacts, Store]]:
@@ -221,11 +228,13 @@ def _may_be(project: Project, expr: Expr, where: Where, classes: list[Site]) -> 
     )
 
 
-def _changes(project: Project, site: Site, attr: str) -> bool:
+def _changes(project: Project, site: Site, attr: str, opening: Where) -> bool:
     """Whether a class sets something of what the attribute holds: ``self.connection.row_factory = sqlite3.Row``."""
     facts = project.modules[site.path]
     for store in facts.stores:
         base = store.base
+        if facts is opening.facts and store.statement == opening.statement:
+            continue
         while isinstance(base, (Attribute, Subscript)):
             inner = base.value
             if isinstance(base, Attribute) and base.attr == attr and _owner(facts, inner, store.scope) == site.scope:
@@ -327,7 +336,8 @@ def _depends(
         base = store.base
         while isinstance(base, (Attribute, Subscript)) and not is_handle(base, store.scope):
             base = base.value
-        if facts.function_of(store.scope) in functions and is_handle(base, store.scope):
+        is_meant = facts.function_of(store.scope) in functions and store.statement not in leaving_out
+        if is_meant and is_handle(base, store.scope):
             return True
     return False
 
@@ -339,8 +349,11 @@ def runs_once(project: Project, site: Site, method: Scope) -> bool:
     """
     if method.name in CONSTRUCTORS:
         return True
+    classes = family(project, site)
     callers = [
-        (facts, call) for facts, call in project.calls_by_name.get(method.name, ()) if isinstance(call.func, Attribute)
+        (facts, call)
+        for facts, call in project.calls_by_name.get(method.name, ())
+        if isinstance(call.func, Attribute) and _may_be_of(project, facts, call, call.func.value, classes)
     ]
     if len(callers) != 1:
         return False
@@ -348,6 +361,14 @@ def runs_once(project: Project, site: Site, method: Scope) -> bool:
     caller = facts.scopes[call.scope]
     own = facts.path == site.path and caller.parent == site.scope and caller.name in CONSTRUCTORS
     return own and facts.statements[call.statement].block == caller.body
+
+
+def _may_be_of(project: Project, facts: ModuleFacts, call: Call, base: Expr, classes: list[Site]) -> bool:
+    """Whether the object of which a call asks something may be an instance of one of the classes."""
+    owner = _owner(facts, base, call.scope)
+    if owner is not None:
+        return Site(facts.path, owner) in classes
+    return _may_be(project, base, Where(facts, call.scope, call.statement), classes)
 
 
 def can_reopen(project: Project, opened: Opened) -> bool:

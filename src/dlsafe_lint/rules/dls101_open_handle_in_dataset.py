@@ -112,7 +112,7 @@ class OpenHandleInDataset(Rule):
                 self._node(kept),
                 _message(kept),
                 breaks=_breaks(kept),
-                help=_help(kept),
+                help=_help(kept, is_handed_over=kept.call is not None and not self._is_in_class(kept)),
                 confidence=kept.confidence,
                 related=kept.via,
                 fix=drafts.get(kept.statement),
@@ -158,6 +158,9 @@ class OpenHandleInDataset(Rule):
                 found.add(number)
         return found
 
+    def _is_in_class(self, kept: Kept) -> bool:
+        return reopening.method_of(self.facts, kept.statement) is not None
+
     def _node(self, kept: Kept) -> cst.CSTNode:
         if kept.call is not None:
             return self.tree.calls[kept.call]
@@ -191,14 +194,17 @@ def _breaks(kept: Kept) -> list[Breakage]:
     return breaks
 
 
-def _help(kept: Kept) -> str:
+def _help(kept: Kept, *, is_handed_over: bool) -> str:
     if kept.fate == "closed":
         return f"set `{kept.name}` to None after closing it, or read from a local variable"
     if kept.kind.what in handles.ONLY_IN_WORKERS:
         return "keep the path and open it in the worker only, for each item or in `worker_init_fn`, never in the parent"
     if kept.fate == "shared":
         return "open it on first use in each process, by a function that compares `os.getpid()`"
-    return (
-        "keep the path and open on first use in each process: a property that compares `os.getpid()`, "
-        "and `__getstate__` that leaves the handle out"
+    lazily = (
+        "open on first use in each process: a property that compares `os.getpid()`, and `__getstate__` that leaves "
+        "the handle out"
     )
+    if is_handed_over:
+        return f"hand over the path instead and let the Dataset {lazily}"
+    return f"keep the path and {lazily}"
