@@ -125,13 +125,13 @@ def handovers(project: Project) -> dict[str, list[Handed]]:
 
 
 def _once(project: Project, entries: list[Handed]) -> list[Handed]:
-    """Leave out what one function hands over a second time: one definition to move is one finding."""
+    """Leave out what one function hands to the same kind of workers again: one definition to move is one finding."""
     seen: set[tuple[object, ...]] = set()
     kept: list[Handed] = []
     for handed in entries:
         origin = handed.origin
         if origin.kind != "lambda":
-            key = (origin.definition, origin.qualname, _function(project, origin.spot))
+            key = (origin.definition, origin.qualname, handed.taker.kind, _function(project, origin.spot))
             if key in seen:
                 continue
             seen.add(key)

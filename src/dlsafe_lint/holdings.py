@@ -246,6 +246,8 @@ def _sources(project: Project, name: Name, where: Where) -> list[tuple[Expr, Whe
             calls = project.callers(site)
             left_out = not calls
             for caller, call in calls:
+                if _wants_no_workers(project, caller, call):
+                    continue
                 bound = project.bind(site, caller, call)
                 if bound is not None and name.id in bound.args:
                     passed, at = bound.args[name.id]
@@ -256,6 +258,12 @@ def _sources(project: Project, name: Name, where: Where) -> list[tuple[Expr, Whe
             if left_out and default is not None:
                 found.append(default)
     return found
+
+
+def _wants_no_workers(project: Project, caller: ModuleFacts, call: Call) -> bool:
+    """Whether a call says by ``num_workers=0`` that what else it passes meets no workers."""
+    told = project.argument(caller, call, "num_workers")
+    return told is not None and told[0] == LiteralExpr(0)
 
 
 def _defined(name: Name, where: Where) -> Iterator[Value]:
