@@ -64,6 +64,13 @@ REPORTED = {
         ds = wds.WebDataset("a").map_dict(**mapping).to_tuple("a", "b")
         wds.WebLoader(ds, batch_size=None, num_workers=4)
         """,
+    "long chain of a stream": """
+        mapping = {"jpg": T.Compose([T.Lambda(lambda x: x)])}
+        stream = wds.WebDataset("a", handler=wds.warn_and_continue)
+        chosen = stream.select(work)
+        ds = chosen.map_dict(txt=str).map_dict(**mapping).to_tuple("a", "b").batched(3, partial=True)
+        wds.WebLoader(ds, batch_size=None, num_workers=4)
+        """,
     "hook that returns None in the base": """
         class Trainer:
             def loader(self, data):

@@ -545,9 +545,7 @@ class Project:
             case Lambda():
                 return [Value("lambda", expr=expr, where=where)]
             case Attribute(inner, attr):
-                return self._flat(
-                    self.attribute(value, attr, depth + 1) for value in self.values(inner, where, depth + 1)
-                )
+                return self._flat(self.attribute(value, attr, depth + 1) for value in self.values(inner, where, depth))
             case Call():
                 return self.result(expr, where, depth)
             case Choice(how, options):
