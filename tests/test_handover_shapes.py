@@ -31,6 +31,79 @@ args = parser.parse_args()
 """
 
 REPORTED = {
+    "star import of a library": """
+        from torchvision.transforms import *
+        def main():
+            t = Compose([ToTensor(), Lambda(lambda x: x * 2)])
+            DataLoader(Items(t), num_workers=2)
+        """,
+    "spread into forwarded arguments": """
+        class Root(Dataset):
+            def __init__(self, root, transform=None):
+                self.transform = transform
+            def __getitem__(self, i):
+                return i
+        class Cats(Root):
+            def __init__(self, *args, **kwargs):
+                super().__init__(*args, **kwargs)
+        kwargs = {"root": "d", "transform": lambda x: x}
+        DataLoader(Cats(**kwargs), num_workers=2)
+        """,
+    "dataset from the dict of its module": """
+        t = transforms.Compose([transforms.Lambda(lambda x: x)])
+        kwargs = {"num_workers": 1, "pin_memory": True}
+        DataLoader(datasets.__dict__[args.name]("d", transform=t), batch_size=2, **kwargs)
+        """,
+    "dataset by getattr": """
+        t = transforms.Compose([transforms.Lambda(lambda x: x)])
+        DataLoader(getattr(torchvision.datasets, args.name)("d", transform=t), num_workers=1)
+        """,
+    "dict of functions spread into a stream": """
+        IMG = "jpg"
+        mapping = {IMG: T.Compose([T.Lambda(lambda x: x)])}
+        ds = wds.WebDataset("a").map_dict(**mapping).to_tuple("a", "b")
+        wds.WebLoader(ds, batch_size=None, num_workers=4)
+        """,
+    "long chain of a stream": """
+        mapping = {"jpg": T.Compose([T.Lambda(lambda x: x)])}
+        stream = wds.WebDataset("a", handler=wds.warn_and_continue)
+        chosen = stream.select(work)
+        ds = chosen.map_dict(txt=str).map_dict(**mapping).to_tuple("a", "b").batched(3, partial=True)
+        wds.WebLoader(ds, batch_size=None, num_workers=4)
+        """,
+    "hook that returns None in the base": """
+        class Trainer:
+            def loader(self, data):
+                return DataLoader(data, num_workers=4, collate_fn=self.collate_fn())
+            def collate_fn(self):
+                return None
+        class Mine(Trainer):
+            def collate_fn(self):
+                def collate(batch):
+                    return batch
+                return collate
+        """,
+    "class method through a subclass": """
+        class Crops:
+            @classmethod
+            def crop(cls, size):
+                return cls.fixed(size)
+            @staticmethod
+            def fixed(size):
+                raise NotImplementedError
+        class Own(Crops):
+            @staticmethod
+            def fixed(size):
+                def crop(x):
+                    return x[:size]
+                return crop
+        class D(Dataset):
+            def __init__(self, size):
+                self.crop = Own.crop(size)
+            def __getitem__(self, i):
+                return i
+        DataLoader(D(3), num_workers=2)
+        """,
     "bound lock": """
         import threading
         class W:
@@ -915,6 +988,54 @@ REPORTED = {
 }
 
 SILENT = {
+    "star imports of two libraries": """
+        from torchvision.transforms import *
+        from mylayers import *
+        def main():
+            Compose([Lambda(lambda x: x * 2)])
+            DataLoader(Items(wrap(lambda x: x)), num_workers=2)
+        """,
+    "forgotten argument in a spread dict": """
+        kwargs = {"is_valid_file": lambda path: True}
+        DataLoader(ImageFolder("d", **kwargs), num_workers=2)
+        """,
+    "class method through another subclass": """
+        class Crops:
+            @classmethod
+            def crop(cls, size):
+                return cls.fixed(size)
+            @staticmethod
+            def fixed(size):
+                raise NotImplementedError
+        class Own(Crops):
+            @staticmethod
+            def fixed(size):
+                def crop(x):
+                    return x[:size]
+                return crop
+        class Other(Crops):
+            @staticmethod
+            def fixed(size):
+                return str
+        class D(Dataset):
+            def __init__(self, size):
+                self.crop = Other.crop(size)
+            def __getitem__(self, i):
+                return i
+        DataLoader(D(3), num_workers=2)
+        """,
+    "handed to a factory without workers": """
+        class Module:
+            def __init__(self, data, num_workers=None):
+                self.data = data
+                self.num_workers = num_workers if num_workers is not None else os.cpu_count()
+            def loader(self):
+                return DataLoader(self.data, num_workers=self.num_workers)
+            @classmethod
+            def make(cls, transform=None, num_workers=None):
+                return cls(Items(transform), num_workers=num_workers)
+        Module.make(transform=lambda x: x, num_workers=0).loader()
+        """,
     "lock dropped": """
         import threading
         class W:

@@ -469,3 +469,25 @@ def test_no_fix_where_the_meaning_or_a_comment_would_change(body: str) -> None:
     text = "from torch.utils.data import DataLoader\n\n" + body
     assert fixed(text) == text
     assert found(body)
+
+
+def test_one_definition_handed_over_twice_in_a_function_is_one_finding() -> None:
+    twice = """
+        def main():
+            def collate(batch):
+                return batch
+            DataLoader([1], num_workers=2, collate_fn=collate)
+            DataLoader([2], num_workers=2, collate_fn=collate)
+        """
+    assert len(found(twice)) == 1
+    apart = """
+        def make():
+            def collate(batch):
+                return batch
+            return collate
+        def main():
+            DataLoader([1], num_workers=2, collate_fn=make())
+        def other():
+            DataLoader([1], num_workers=2, collate_fn=make())
+        """
+    assert len(found(apart)) == 2

@@ -117,10 +117,33 @@ def handovers(project: Project) -> dict[str, list[Handed]]:
     table: dict[str, list[Handed]] = {}
     for (spot, _), handed in best.items():
         table.setdefault(spot.path, []).append(handed)
-    for entries in table.values():
+    for path, entries in table.items():
         entries.sort(key=lambda each: (*each.origin.spot[1:3], str(each.origin.spot.key)))
+        table[path] = _once(project, entries)
     project.answers["handovers"] = table
     return table
+
+
+def _once(project: Project, entries: list[Handed]) -> list[Handed]:
+    """Leave out what one function hands to the same kind of workers again: one definition to move is one finding."""
+    seen: set[tuple[object, ...]] = set()
+    kept: list[Handed] = []
+    for handed in entries:
+        origin = handed.origin
+        if origin.kind != "lambda":
+            key = (origin.definition, origin.qualname, handed.taker.kind, _function(project, origin.spot))
+            if key in seen:
+                continue
+            seen.add(key)
+        kept.append(handed)
+    return kept
+
+
+def _function(project: Project, spot: Spot) -> int:
+    """Return the function in which a finding stands."""
+    facts = project.modules[spot.path]
+    scope = facts.calls[spot.number].scope if spot.kind == "argument" else facts.statements[spot.number].scope
+    return facts.function_of(scope)
 
 
 def _rank(handed: Handed) -> tuple[bool, bool, bool, int]:

@@ -246,6 +246,8 @@ def _sources(project: Project, name: Name, where: Where) -> list[tuple[Expr, Whe
             calls = project.callers(site)
             left_out = not calls
             for caller, call in calls:
+                if _wants_no_workers(project, caller, call):
+                    continue
                 bound = project.bind(site, caller, call)
                 if bound is not None and name.id in bound.args:
                     passed, at = bound.args[name.id]
@@ -256,6 +258,12 @@ def _sources(project: Project, name: Name, where: Where) -> list[tuple[Expr, Whe
             if left_out and default is not None:
                 found.append(default)
     return found
+
+
+def _wants_no_workers(project: Project, caller: ModuleFacts, call: Call) -> bool:
+    """Whether a call says by ``num_workers=0`` that what else it passes meets no workers."""
+    told = project.argument(caller, call, "num_workers")
+    return told is not None and told[0] == LiteralExpr(0)
 
 
 def _defined(name: Name, where: Where) -> Iterator[Value]:
@@ -352,6 +360,25 @@ def _arguments(
             continue
         there = spot or Spot(where.facts.path, "argument", call.number, key)
         yield from _held(search, arg, where, there, via, depth)
+    for keyword, mapping in call.keywords:
+        if keyword is None:
+            there = spot or Spot(where.facts.path, "argument", call.number)
+            for item, at in _spread(search.project, mapping, where):
+                yield from _held(search, item, at, there, via, depth)
+
+
+def _spread(project: Project, mapping: Expr, where: Where) -> Iterator[tuple[Expr, Where]]:
+    """Yield the arguments that ``**mapping`` passes on, as far as its dict is written out."""
+    for value in project.values(mapping, where):
+        match value.expr:
+            case Collection("dict", items, keys) if value.kind == "collection" and value.where is not None:
+                for key, item in zip(keys, items, strict=False):
+                    if not isinstance(key, LiteralExpr) or key.value not in FORGOTTEN_ARGUMENTS:
+                        yield item, value.where
+            case Call(_, (), keywords) if value.kind == "made" and value.name == "dict" and value.where is not None:
+                for name, item in keywords:
+                    if name is not None and name not in FORGOTTEN_ARGUMENTS:
+                        yield item, value.where
 
 
 def _is_iterator(project: Project, call: Call, where: Where) -> bool:
@@ -621,7 +648,7 @@ def _contents(search: _Search, value: Value, via: tuple[Place, ...], depth: int)
             bound[kept.constructor] = project.bind(kept.constructor, where.facts, call, where)
         frame = bound[kept.constructor]
         passed = frame.args.get(kept.name) if frame is not None else None
-        if kept.forwarded and call.keyword(kept.name) is None:
+        if kept.forwarded and project.argument_at(call, where, kept.name) is None:
             passed = None
         if passed is None:
             passed = _default(project, kept)

@@ -305,7 +305,7 @@ class Project:
                         if values and values[0].kind != "unknown":
                             return values
                 elif statement.module and not inner and apis.is_known(f"{statement.module}.{name}"):
-                    return [Value("external", f"{statement.module}.{name}")]
+                    return [Value("external", apis.canonical(f"{statement.module}.{name}"))]
         if facts.is_package:
             inner = self._file(path.rpartition("/")[0], [name])
             if inner:
@@ -545,9 +545,7 @@ class Project:
             case Lambda():
                 return [Value("lambda", expr=expr, where=where)]
             case Attribute(inner, attr):
-                return self._flat(
-                    self.attribute(value, attr, depth + 1) for value in self.values(inner, where, depth + 1)
-                )
+                return self._flat(self.attribute(value, attr, depth + 1) for value in self.values(inner, where, depth))
             case Call():
                 return self.result(expr, where, depth)
             case Choice(how, options):
@@ -595,7 +593,33 @@ class Project:
             values = self.member(facts.path, name, depth + 1)
             if values[0].kind != "unknown":
                 return values
+            if name not in apis.BUILTINS:
+                libraries = self.answer(("starred", facts.path), lambda: self._starred(facts, frozenset()))
+                if libraries is not None and len(libraries) == 1:
+                    return [Value("external", apis.canonical(f"{min(libraries)}.{name}"))]
         return [Value("external", name)] if name in apis.BUILTINS else [UNKNOWN]
+
+    def _starred(self, facts: ModuleFacts, seen: frozenset[str]) -> frozenset[str] | None:
+        """Return the libraries from which star imports may bring a name into a module, through others of the project.
+
+        A name that nothing else binds comes from the library if there is just one. None where a module of the project
+        that is not there is imported so: it may have any name.
+        """
+        found: set[str] = set()
+        for statement in facts.imports:
+            if statement.scope != 0 or all(each.name != "*" for each in statement.names):
+                continue
+            inner = self.find(facts, statement.module or "", statement.level)
+            if inner is None and (statement.level or not statement.module):
+                return None
+            if inner is None:
+                found.add(statement.module or "")
+            elif inner not in seen:
+                more = self._starred(self.modules[inner], seen | {facts.path, inner})
+                if more is None:
+                    return None
+                found |= more
+        return frozenset(found)
 
     def attribute(self, value: Value, attr: str, depth: int = 0) -> list[Value]:
         """Return what ``value.attr`` stands for."""
@@ -605,7 +629,8 @@ class Project:
             case "module":
                 return self.member(value.name, attr, depth)
             case "class" if value.site:
-                return self.class_attribute(value.site, attr, depth) or [UNKNOWN]
+                found = self.class_attribute(value.site, attr, depth)
+                return [self._of_class(each, value) for each in found] or [UNKNOWN]
             case "instance" if value.site:
                 return self.instance_attribute(value, attr, depth)
             case "made" if value.name == "super" and value.where:
@@ -613,6 +638,14 @@ class Project:
             case "made" | "part":
                 return [Value("part", attr, of=value, where=value.where, expr=value.expr, via=value.via)]
         return [UNKNOWN]
+
+    def _of_class(self, found: Value, owner: Value) -> Value:
+        """Return a class method together with the class that it is taken from, which is what ``cls`` is in it."""
+        if found.kind != "function" or found.site is None:
+            return found
+        facts = self.modules[found.site.path]
+        receiver = self.receiver(facts, facts.scopes[found.site.scope])
+        return found._replace(of=owner) if receiver is not None and receiver.kind == "class" else found
 
     def _above(self, where: Where, attr: str) -> list[Value]:
         """Return what ``super().attr`` stands for: a method of a project class above the one that ``where`` is in."""
@@ -692,7 +725,7 @@ class Project:
         return made if 0 < len(made) <= MAX_OVERRIDES else [found]
 
     def _is_empty(self, site: Site) -> bool:
-        """Whether a function does nothing but raise."""
+        """Whether a function does nothing but raise, or return None."""
         facts = self.modules[site.path]
 
         def kinds() -> dict[int, list[str]]:
@@ -702,7 +735,11 @@ class Project:
             return table
 
         body = self.answer(("kinds", facts.path), kinds).get(site.scope, [])
-        return all(kind in ("raise", "pass") for kind in (body[1:] if body[:1] == ["expr"] else body))
+        body = body[1:] if body[:1] == ["expr"] else body
+        if "return" in body:
+            given = [result.value for result in facts.results if result.scope == site.scope]
+            return body == ["return"] and given == [Literal(None)]
+        return all(kind in ("raise", "pass") for kind in body)
 
     def _is_property(self, site: Site) -> bool:
         scope = self.modules[site.path].scopes[site.scope]
@@ -745,7 +782,19 @@ class Project:
                 return [value]
             case "made" | "part":
                 return [Value("part", _spelled(key), of=value, where=value.where, expr=value.expr, via=value.via)]
+            case "external" if value.name.endswith(".__dict__"):
+                return self._by_name(value._replace(name=value.name.removesuffix(".__dict__")), key, depth)
         return [UNKNOWN]
+
+    def _by_name(self, value: Value, key: Expr, depth: int) -> list[Value]:
+        """Return what a name that is looked up in a library's module stands for: ``datasets.__dict__[args.dataset]``.
+
+        All that a module of Datasets has by a name that isn't known here is taken to be one of its Datasets.
+        """
+        if isinstance(key, Literal) and isinstance(key.value, str):
+            return self.attribute(value, key.value, depth + 1)
+        base = datasets.BASES.get(value.name) if value.kind == "external" else None
+        return [Value("external", base, via=value.via)] if base else [UNKNOWN]
 
     def _is_sliceable(self, site: Site) -> bool:
         """Whether slices of an instance are copies of it (the Datasets of torch_geometric)."""
@@ -784,6 +833,13 @@ class Project:
         found: list[Value] = []
         for callee in self.values(call.func, where, depth + 1):
             match callee.kind:
+                case "external" if callee.name == "getattr" and len(call.args) == 2:
+                    owners = self.values(call.args[0], where, depth + 1)
+                    named = self._flat(
+                        self._by_name(each, call.args[1], depth) for each in owners if each.kind == "external"
+                    )
+                    plain = Value("made", callee.name, expr=call, where=where)
+                    found.extend(plain if each.kind == "unknown" else each for each in named)
                 case "external":
                     found.append(Value("made", callee.name, expr=call, where=where))
                 case "class":

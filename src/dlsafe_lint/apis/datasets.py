@@ -49,6 +49,13 @@ _MODULES_OF_DATASETS = (
     "torch_geometric.datasets.",
     "torchtext.datasets.",
 )
+BASES = {
+    "torchvision.datasets": "torchvision.datasets.VisionDataset",
+    "torchaudio.datasets": "torch.utils.data.Dataset",
+    "torch_geometric.datasets": "torch_geometric.data.Dataset",
+}
+"""What the classes of a module of Datasets derive from: stands for any one of them where the name isn't known."""
+
 _NOT_DATASETS = frozenset({"utils", "wrap_dataset_for_transforms_v2"})
 
 TRANSFORM_ARGUMENTS = frozenset(
