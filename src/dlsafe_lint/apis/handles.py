@@ -225,8 +225,8 @@ HANDLES: dict[str, Handle] = {
         forkserver="the number means another file in the worker: wrong data, silently",
     ),
     "os.scandir": Handle("open `os.scandir` iterator", "TypeError: cannot pickle 'posix.ScandirIterator' object"),
-    "os.popen": Handle("open pipe", _TEXT),
-    "urllib.request.urlopen": Handle("open connection", _READER),
+    "os.popen": Handle("open pipe", _TEXT, "the workers read from one pipe: wrong data, silently"),
+    "urllib.request.urlopen": Handle("open connection", _READER, "the workers share it: wrong data, silently"),
     "smart_open.open": _FILE,
     "smart_open.smart_open": _FILE,
     "importlib.resources.open_text": _FILE,
@@ -234,7 +234,7 @@ HANDLES: dict[str, Handle] = {
     "pickle.Unpickler": Handle(
         "`pickle.Unpickler` on an open file",
         "TypeError: cannot pickle '_pickle.Unpickler' object",
-        f"{_OFFSET}_pickle.UnpicklingError",
+        f"{_OFFSET}exceptions, and now and then wrong data silently",
     ),
     "pickle.Pickler": Handle("`pickle.Pickler` on an open file", "TypeError: cannot pickle '_pickle.Pickler' object"),
     "csv.writer": _WRITER_OF_ROWS,
@@ -334,8 +334,8 @@ HANDLES: dict[str, Handle] = {
     "pandas.HDFStore": Handle("open `pandas.HDFStore`", _WEAK, parts=frozenset({"get_storer()", "get_node()", "root"})),
     "pandas.read_csv": _CHUNKS,
     "pandas.read_table": _CHUNKS,
-    "pandas.read_fwf": Handle("`pandas` reader on an open file", _TEXT),
-    "pandas.read_json": Handle("`pandas` reader on an open file", _TEXT),
+    "pandas.read_fwf": Handle("`pandas` reader on an open file", _TEXT, _SILENT),
+    "pandas.read_json": Handle("`pandas` reader on an open file", _TEXT, _SILENT),
     "pandas.read_hdf": Handle("`pandas` reader on an open file", _WEAK),
     "tables.open_file": _TABLES,
     "tables.openFile": _TABLES,
@@ -366,7 +366,8 @@ HANDLES: dict[str, Handle] = {
 """Openers by qualified name; "f().m()" is the method ``m`` of what ``f`` returns."""
 
 ONLY_IN_WORKERS = frozenset(
-    HANDLES[name].what for name in ("cv2.VideoCapture", "decord.VideoReader", "decord.AudioReader", "decord.AVReader")
+    HANDLES[name].what
+    for name in ("cv2.VideoCapture", "decord.VideoReader", "decord.AudioReader", "decord.AVReader", "duckdb.connect")
 )
 """Kinds (`Handle.what`) that a forked worker can't even open anew once the parent has read from one."""
 

@@ -10,11 +10,14 @@ ONCE = frozenset(
         # another file each time, a number, or what was read so far would be read again
         "tempfile.NamedTemporaryFile", "tempfile.TemporaryFile", "tempfile.SpooledTemporaryFile",
         "os.open", "os.fdopen", "os.scandir", "csv.reader", "csv.DictReader", "pandas.read_csv", "pandas.read_table",
-        "torch.from_file", "mmap.mmap",
+        "pandas.read_fwf", "pandas.read_json", "pandas.read_hdf", "pickle.Unpickler", "os.popen",
+        "urllib.request.urlopen", "torch.from_file", "mmap.mmap",
+        # written from the start again
+        "csv.writer", "csv.DictWriter", "pickle.Pickler",
         # set up by further calls
         "SimpleITK.ImageFileReader",
         # threads of the library that a forked worker does not have, whoever opens
-        "cv2.VideoCapture", "decord.VideoReader", "decord.AudioReader", "decord.AVReader",
+        "cv2.VideoCapture", "decord.VideoReader", "decord.AudioReader", "decord.AVReader", "duckdb.connect",
         "pyvips.Image.new_from_file", "pyvips.Region", "pyvips.Region.new",
     }
 )  # fmt: skip
