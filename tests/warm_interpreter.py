@@ -1,17 +1,18 @@
 """An interpreter that has loaded torch already; a fork of it becomes `python PROGRAM` for every line that it reads.
 
 Loading torch takes two seconds and the proofs run hundreds of programs. Spawned workers are ordinary fresh
-interpreters; a fork server is one that loads torch once.
+interpreters; a program's fork server is a fork of this interpreter, too, made before the program runs.
 """
 
 from __future__ import annotations
 
 import builtins
 import json
-import multiprocessing
 import multiprocessing.process
 import os
+import socket
 import sys
+from multiprocessing import connection, forkserver
 from pathlib import Path
 from types import ModuleType
 
@@ -34,7 +35,8 @@ def serve() -> str:
             multiprocessing.process.ORIGINAL_DIR = request["folder"]  # type: ignore[attr-defined]
             os.environ.update(request["environment"])
             sitecustomize.use_start_method(request["start_method"])
-            multiprocessing.set_forkserver_preload(["torch.utils.data"])
+            if request["start_method"] == "forkserver":
+                start_fork_server()
             program: str = request["program"]
             sys.argv[:] = [program]
             sys.path[0] = str(Path(program).parent)
@@ -42,6 +44,28 @@ def serve() -> str:
         _answer(pid)
         _answer(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     sys.exit(0)
+
+
+def start_fork_server() -> None:
+    """Start this process's fork server from what is loaded already, as `ForkServer.ensure_running` does from nothing.
+
+    Written for the standard library's multiprocessing.forkserver as it is in Python 3.11.
+    """
+    server = forkserver._forkserver
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(connection.arbitrary_address("AF_UNIX"))
+    listener.listen()
+    alive_r, alive_w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(alive_w)
+        forkserver.main(listener.detach(), alive_r, [])
+        os._exit(0)
+    os.close(alive_r)
+    server._forkserver_address = listener.getsockname()
+    server._forkserver_alive_fd = alive_w
+    server._forkserver_pid = pid
+    listener.close()
 
 
 def _answer(number: int) -> None:
