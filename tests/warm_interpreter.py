@@ -12,9 +12,10 @@ import multiprocessing.process
 import os
 import socket
 import sys
-from multiprocessing import connection, forkserver
+from multiprocessing import forkserver
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import sitecustomize  # the one in start_method/
 import torch.utils.data  # noqa: F401  what this process is for
@@ -51,9 +52,9 @@ def start_fork_server() -> None:
 
     Written for the standard library's multiprocessing.forkserver as it is in Python 3.11.
     """
-    server = forkserver._forkserver
+    server: Any = forkserver._forkserver
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(connection.arbitrary_address("AF_UNIX"))
+    listener.bind("")  # Linux finds an address
     listener.listen()
     alive_r, alive_w = os.pipe()
     pid = os.fork()
