@@ -26,6 +26,7 @@ LAYERS = (
         "handovers",
         "holdings",
         "openings",
+        "proxies",
         "reopening",
         "results",
         "starts",

@@ -11,7 +11,7 @@ from dlsafe_lint import facts, openings, project
 
 HEAD = """\
 import os
-import h5py, lmdb, zipfile, openslide, numpy as np
+import h5py, lmdb, openslide, torch, zipfile, numpy as np
 from pathlib import Path
 from torch.utils.data import DataLoader, Dataset
 """
@@ -205,11 +205,32 @@ KEPT = {
             def __getitem__(self, index):
                 return self.arrays["x"][index]
         """,
-    "loaded without workers here, but kept": """
+    "one of two classes is loaded with workers": """
         class D(Dataset):
             def __init__(self, path):
                 self.file = open(path)  # here
+        class E(D):
+            pass
         loader = DataLoader(D("x"))
+        other = DataLoader(E("x"), num_workers=2)
+        """,
+    "one for each worker, but sent": """
+        class D(Dataset):
+            def __init__(self, path):
+                self.archives = {None: zipfile.ZipFile(path)}  # here
+                self.path = path
+            def archive(self):
+                info = torch.utils.data.get_worker_info()
+                key = info.id if info else None
+                if key not in self.archives:
+                    self.archives[key] = zipfile.ZipFile(self.path)
+                return self.archives[key]
+        """,
+    "sent under the start method of the program": """
+        torch.multiprocessing.set_start_method("spawn")
+        class D(Dataset):
+            def __init__(self, path):
+                self.archive = zipfile.ZipFile(path)  # here
         """,
     "what __new__ makes": """
         class D(Dataset):
@@ -221,6 +242,44 @@ KEPT = {
 }
 
 NOT_KEPT = {
+    "possible: loaded without workers here": """
+        class D(Dataset):
+            def __init__(self, path):
+                self.file = open(path)
+        loader = DataLoader(D("x"))
+        """,
+    "possible: shared by forks in a program that spawns": """
+        torch.multiprocessing.set_start_method("spawn")
+        class D(Dataset):
+            def __init__(self, path):
+                self.archive = zipfile.ZipFile(path)
+            def __getstate__(self):
+                return {**self.__dict__, "archive": None}
+        """,
+    "one for each worker, and left out": """
+        class D(Dataset):
+            def __init__(self, path):
+                self.archives = {None: zipfile.ZipFile(path)}
+                self.path = path
+            def archive(self):
+                info = torch.utils.data.get_worker_info()
+                key = info.id if info else None
+                if key not in self.archives:
+                    self.archives[key] = zipfile.ZipFile(self.path)
+                return self.archives[key]
+            def __getstate__(self):
+                return {**self.__dict__, "archives": {}}
+        """,
+    "a Dataset made where another reads items": """
+        class Part(Dataset):
+            def __init__(self, rows):
+                self.rows = rows
+        class D(Dataset):
+            def __init__(self, path):
+                self.path = path
+            def __getitem__(self, index):
+                return Part(h5py.File(self.path)["x"])
+        """,
     "a list that is made of itself": """
         class D(Dataset):
             def __init__(self, names):
@@ -1754,4 +1813,4 @@ def test_confidence() -> None:
         loader = DataLoader(LoadedWithoutWorkers("x"), num_workers=0)
         """)
     rows = {row.name: row.confidence for row in openings.kept(read({"m": body}))["/p/m.py"]}
-    assert rows == {"self.a": "certain", "self.b": "likely", "self.c": "likely"}
+    assert rows == {"self.a": "certain", "self.b": "likely", "self.c": "possible"}

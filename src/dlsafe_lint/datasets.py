@@ -785,6 +785,26 @@ def _said(project: Project, function: Site) -> _Said:
     return made
 
 
+def keyed_by_worker(project: Project, site: Site, attr: str) -> bool:
+    """Whether an attribute holds one item for each worker: a method that asks which worker it is in stores them there.
+
+    A forked worker then makes its own, and leaves alone what the parent has made for itself.
+    """
+    for base in project.ancestors(site):
+        if base.site is None:
+            continue
+        facts = project.modules[base.site.path]
+        for caller, call in project.calls_by_name.get("get_worker_info", ()):
+            function = caller.scopes[caller.function_of(call.scope)]
+            if caller is not facts or function.parent != base.site.scope or not function.params:
+                continue
+            for store in facts.stores:
+                inside = store.key is not None and facts.function_of(store.scope) == function.index
+                if inside and _attribute_of(store.base, function.params[0].name) == attr:
+                    return True
+    return False
+
+
 def knows_processes(project: Project, site: Site) -> bool:
     """Whether methods of the class ask which process they run in (``os.getpid()``)."""
     for base in project.ancestors(site):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dlsafe_lint import workers
 from dlsafe_lint.apis import cuda
+from dlsafe_lint.apis.datasets import READERS
 from dlsafe_lint.datasets import CONSTRUCTORS, construction, use
 from dlsafe_lint.facts import (
     Attribute,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.finding import Confidence
 
-_READERS = ("__getitem__", "__getitems__", "__iter__", "__next__")
 _MAX_FUNCTIONS = 60
 _MAX_DEPTH = 8
 
@@ -68,19 +68,10 @@ def used(project: Project) -> dict[str, list[Use]]:
 
 def _used(project: Project) -> dict[str, list[Use]]:
     found: dict[str, dict[int, Use]] = defaultdict(dict)
-    if not _never_forks(project):
+    if not workers.never_forks(project):
         for path, each in (*_in_datasets(project), *_in_callables(project)):
             found[path].setdefault(each.call, each)
     return {path: [rows[number] for number in sorted(rows)] for path, rows in found.items()}
-
-
-def _never_forks(project: Project) -> bool:
-    """Whether the program sets another start method than fork, as one does that uses CUDA in workers."""
-    for facts, call in project.calls_by_name.get("set_start_method", ()):
-        method = project.argument(facts, call, "method", 0)
-        if method is not None and "fork" not in workers.context_methods(project, *method):
-            return True
-    return False
 
 
 def _in_datasets(project: Project) -> Iterator[tuple[str, Use]]:
@@ -92,7 +83,7 @@ def _in_datasets(project: Project) -> Iterator[tuple[str, Use]]:
         if loaders and not any("fork" in loader.methods for loader in loaders):
             continue
         name = project.scope(site).name
-        for method in _READERS:
+        for method in READERS:
             run = use(project, site, method)
             if run is not None:
                 yield from _run(project, list(run.functions), f"`{method}` of `{name}`", site, hops)

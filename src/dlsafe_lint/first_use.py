@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dlsafe_lint import workers
 from dlsafe_lint.apis import handles
+from dlsafe_lint.apis.datasets import READERS
 from dlsafe_lint.datasets import CONSTRUCTORS, construction, drops, knows_processes, use
 from dlsafe_lint.facts import Attribute, dotted
 from dlsafe_lint.finding import Place
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.finding import Confidence
     from dlsafe_lint.project import Project
-
-_READERS = ("__getitem__", "__getitems__", "__iter__", "__next__")
-"""Methods that read items: in the workers, and in a parent that looks at an item."""
 
 
 class Shared(NamedTuple):
@@ -79,7 +77,7 @@ def _of_class(project: Project, site: Site) -> Iterator[tuple[str, Shared]]:
     eager = {
         carried.attr for carried in construction(project, site).carried if opened(project, carried.expr, carried.where)
     }
-    for name in ("__len__", *_READERS):
+    for name in ("__len__", *READERS):
         run = use(project, site, name)
         for carried in run.carried if run is not None else ():
             if carried.attr in eager or project.scope(carried.visit.site).name in CONSTRUCTORS:

@@ -17,6 +17,7 @@ from dlsafe_lint.datasets import (
     drops,
     expressions,
     fields,
+    keyed_by_worker,
     knows_processes,
 )
 from dlsafe_lint.facts import (
@@ -106,22 +107,36 @@ def kept(project: Project) -> dict[str, list[Kept]]:
     if isinstance(known, dict):
         return known
     found: dict[str, dict[tuple[int, int | None, str], Kept]] = defaultdict(dict)
+
+    def add(site: Site, path: str, each: Kept) -> None:
+        """Add a finding about a class, or put it in the place of one about a class that is rather harmless."""
+        each = _doubted(project, site, each)
+        rows, key = found[path], (each.statement, each.call, each.name)
+        if key not in rows or (rows[key].confidence == "possible" and each.confidence != "possible"):
+            rows[key] = each
+
     if _mentioned(project):
         for site in project.classes():
             made_dataset = workers.is_dataset(project, site)
             if made_dataset is None:
                 continue
             for path, each in (*_constructed(project, site), *_shared(project, site)):
-                each = each._replace(via=(*each.via, *made_dataset))
-                found[path].setdefault((each.statement, each.call, each.name), each)
+                add(site, path, each._replace(via=(*each.via, *made_dataset)))
         for site, path, each in _from_outside(project):
             made_dataset = workers.is_dataset(project, site)
             if made_dataset is not None:
-                each = each._replace(via=(*each.via, *made_dataset))
-                found[path].setdefault((each.statement, each.call, each.name), each)
+                add(site, path, each._replace(via=(*each.via, *made_dataset)))
     table = {path: _single(list(rows.values())) for path, rows in found.items()}
     project.answers["kept handles"] = table
     return table
+
+
+def _doubted(project: Project, site: Site, found: Kept) -> Kept:
+    """Return a finding with the confidence that is left by how the project loads the class and starts its workers."""
+    by_fork_only = not (found.sent and _breaks(found.kind, found.fate, sent=True, forked=False))
+    if workers.idle(project, site) or (by_fork_only and workers.never_forks(project)):
+        return found._replace(confidence="possible")
+    return found
 
 
 def _single(rows: list[Kept]) -> list[Kept]:
@@ -607,10 +622,11 @@ def _judged(project: Project, site: Site, carried: Carried, handle: Opened) -> K
     if not carried.own:
         return None if closed else _inherited_by_forks(project, site, handle, name, sure=sure)
     sent = not drops(project, site, carried.attr)
-    forked = not closed and not knows_processes(project, site)
-    if not _breaks(handle.kind, "closed" if closed else "open", sent, forked):
+    told_apart = knows_processes(project, site) or keyed_by_worker(project, site, carried.attr)
+    forked = not closed and not told_apart
+    if not _breaks(handle.kind, "closed" if closed else "open", sent=sent, forked=forked):
         return None
-    confidence: Confidence = "certain" if sure and not workers.idle(project, site) else "likely"
+    confidence: Confidence = "certain" if sure else "likely"
     if handle.kind.confidence == "possible":
         confidence = "possible"
     fate: Fate = "closed" if closed else "open"
@@ -624,12 +640,12 @@ def _inherited_by_forks(project: Project, site: Site, handle: Opened, name: str,
         kind, confidence = kind._replace(fork=kind.warned), "possible"
     if not kind.fork or knows_processes(project, site):
         return None
-    if confidence == "certain" and (not sure or workers.idle(project, site)):
+    if confidence == "certain" and not sure:
         confidence = "likely"
     return Kept(0, None, None, name, kind, "shared", False, True, confidence, handle.via)
 
 
-def _breaks(kind: Handle, fate: Fate, sent: bool, forked: bool) -> bool:
+def _breaks(kind: Handle, fate: Fate, *, sent: bool, forked: bool) -> bool:
     text = kind.closed if fate == "closed" and kind.closed != handles.SAME else kind.pickle
     return bool((sent and text) or (forked and kind.fork))
 
@@ -767,14 +783,17 @@ def _brings(project: Project, arg: Expr, where: Where) -> bool:
 
 
 def reaches_workers(project: Project, facts: ModuleFacts, call: Call) -> bool:
-    """Whether workers may get the Dataset that a call makes: not if it is only loaded without them or read directly."""
+    """Whether workers may get the Dataset that a call makes.
+
+    Not if it is only loaded without workers, iterated over directly, or made in a worker.
+    """
     idle = False
     for loader in workers.loaders(project):
         if any(value.expr is call for value in workers.dataset_values(project, loader)):
             if loader.confidence is not None:
                 return True
             idle = True
-    if idle:
+    if idle or workers.made_in_worker(facts, call):
         return False
     return not any(
         any(value.expr is call for value in project.values(each.iterable, Where(facts, each.scope, each.statement)))

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from dlsafe_lint.finding import Confidence, StartMethod
 
 _MAX_DEPTH = 6
-_IN_WORKERS = frozenset({"__getitem__", "__getitems__", "__iter__", "__next__"})
 _SENDING: tuple[StartMethod, ...] = ("spawn", "forkserver")
 _BY_CONTEXT = "lock, queue or value of another start method"
 _REMEDY_BY_CONTEXT = "make it by the `multiprocessing` context that the loader's workers are started by"
@@ -315,8 +314,6 @@ def _passed(project: Project, site: Site) -> Iterator[tuple[str, Unsendable]]:
         for facts, call in project.callers(constructor) if constructor is not None else ():
             if isinstance(call.func, Attribute) and call.func.attr in CONSTRUCTORS:
                 continue  # a subclass's constructor, which is followed from the subclass
-            if facts.scopes[facts.function_of(call.scope)].name in _IN_WORKERS:
-                continue  # made in a worker, which sends it nowhere
             where = Where(facts, call.scope, call.statement)
             args = (*call.args, *(value for _, value in call.keywords))
             brought = {id(each.expr) for arg in args for each in held(project, arg, where)}

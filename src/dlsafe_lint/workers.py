@@ -304,6 +304,15 @@ def context_methods(project: Project, expr: Expr, where: Where) -> frozenset[Sta
     return frozenset(found or START_METHODS)
 
 
+def never_forks(project: Project) -> bool:
+    """Whether the program sets another start method than fork for all its workers (``set_start_method("spawn")``)."""
+    for facts, call in project.calls_by_name.get("set_start_method", ()):
+        method = project.argument(facts, call, "method", 0)
+        if method is not None and "fork" not in context_methods(project, *method):
+            return True
+    return False
+
+
 def positive(project: Project, expr: Expr, where: Where) -> Confidence | None:
     """Tell how sure it is that a ``num_workers`` is positive; None where it is zero as far as the project shows."""
     values = project.values(expr, where, 1)
@@ -426,6 +435,11 @@ def idle(project: Project, site: Site) -> bool:
     """Whether the project loads a class of Datasets (or classes derived from it), but only ever without workers."""
     found = loaders_of(project, site)
     return bool(found) and all(loader.confidence is None for loader in found)
+
+
+def made_in_worker(facts: ModuleFacts, call: Call) -> bool:
+    """Whether a call stands where a Dataset reads an item: what it makes is made in a worker and is sent to none."""
+    return facts.scopes[facts.function_of(call.scope)].name in datasets.READERS
 
 
 def loaders_of(project: Project, site: Site) -> list[Loader]:

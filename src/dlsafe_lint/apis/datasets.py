@@ -22,6 +22,9 @@ TORCH_DATASETS = frozenset(
 )
 """The Datasets of torch itself."""
 
+READERS = ("__getitem__", "__getitems__", "__iter__", "__next__")
+"""The methods of a Dataset that read items: its workers run them, and a parent that looks at an item."""
+
 WRAPPERS = frozenset(
     {
         "torch.utils.data.ConcatDataset",

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 import libcst as cst
 
+from dlsafe_lint.finding import Breakage
+from dlsafe_lint.proxies import proxies
 from dlsafe_lint.rule import Rule
 from dlsafe_lint.unsendable import unsendable
 
 if TYPE_CHECKING:
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.project import Project
+    from dlsafe_lint.proxies import Proxy
     from dlsafe_lint.unsendable import Unsendable
 
 
@@ -28,6 +31,10 @@ class UnpicklableDatasetAttribute(Rule):
     modules, `os.environ` and `sys.stdout`; clients of databases and object stores; `SummaryWriter` and progress bars;
     loggers' handlers; many objects of C libraries (`hashlib`, `struct.Struct`, `cv2.createCLAHE()`). The locks and
     queues of `multiprocessing` can be sent, but not from a program that forks to workers that another context starts.
+
+    A `__getattr__` that passes every name on to an attribute does the same harm: a worker asks the object for
+    `__setstate__` before it has any attribute, and the method calls itself for ever. One that raises AttributeError for
+    names with two underscores doesn't.
 
     An attribute that is dropped before `__init__` ends, made on first use in the worker, or left out by `__getstate__`
     does no harm, nor does one of a Dataset that is only loaded without workers.
@@ -95,7 +102,7 @@ class UnpicklableDatasetAttribute(Rule):
     @classmethod
     def applies_to(cls, facts: ModuleFacts, project: Project) -> bool:
         """Apply to modules in which something must change."""
-        return facts.path in unsendable(project)
+        return facts.path in unsendable(project) or facts.path in proxies(project)
 
     def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002
         """Report every such attribute, on what must change."""
@@ -108,6 +115,14 @@ class UnpicklableDatasetAttribute(Rule):
                 confidence=kept.confidence,
                 related=kept.via,
             )
+        for proxy in proxies(self.project).get(self.facts.path, ()):
+            self.report(
+                self.tree.statements[proxy.statement],
+                _unguarded(proxy),
+                breaks=[Breakage("spawn", proxy.error), Breakage("forkserver", proxy.error)],
+                help="raise AttributeError first for names that start with `__`, or define `__setstate__`",
+                related=proxy.via,
+            )
 
     def _node(self, kept: Unsendable) -> cst.CSTNode:
         if kept.call is not None:
@@ -117,3 +132,12 @@ class UnpicklableDatasetAttribute(Rule):
             first = next((call.number for call in self.facts.calls if call.statement == kept.statement), None)
             return self.tree.calls[first] if first is not None else statement
         return statement
+
+
+def _unguarded(proxy: Proxy) -> str:
+    if not proxy.reads:
+        return f"`__getattr__` of `{proxy.owner}` answers to every name: a worker that is sent one can't unpickle it"
+    return (
+        f"`__getattr__` of `{proxy.owner}` reads `{proxy.reads}`, which is missing while a worker unpickles it: "
+        "it can't be sent to the DataLoader's workers"
+    )
