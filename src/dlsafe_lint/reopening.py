@@ -387,6 +387,8 @@ def can_reopen(project: Project, opened: Opened) -> bool:
         ):
             return False
     first = opened.call.args[0] if opened.call.args else next(iter(opened.call.keywords), (None, None))[1]
+    if first is not None and name in known.NOT_ON_FILES and openings.opened(project, first, opened.where):
+        return False
     return not known.in_memory(name, _literal(project, first, opened.where) if first is not None else None)
 
 

@@ -23,6 +23,12 @@ ONCE = frozenset(
 )  # fmt: skip
 """Openers whose handle can't be replaced by one that is opened later."""
 
+NOT_ON_FILES = frozenset({"h5py.File", "h5netcdf.File"})
+"""Openers that, given an open file instead of a path, crash a spawned worker that keeps them until it ends.
+
+Seen with h5py 3 on HDF5 2.0: segmentation fault in every run.
+"""
+
 ONE_AT_A_TIME = frozenset({"lmdb.open", "lmdb.Environment"})
 """Openers that fail while the same file is open in the process: "is already open in this process"."""
 
