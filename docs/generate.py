@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- end of settings -->\n)", re.DOTALL)
+MOST_NAMES = 6
+"""So many programs are named in a row of the short table; docs/proofs.md has all."""
+
 HAPPENS = re.compile(r"(?<=<!-- what happens -->\n).*?(?=<!-- end of what happens -->\n)", re.DOTALL)
 EXAMPLE = re.compile(r"```python\n(?P<source>.*?)```.*?\$ dlsafe-lint\n(?P<printed>.*?)```", re.DOTALL)
 
@@ -190,19 +193,26 @@ def happens_table(rows: list[Row]) -> str:
     for row in rows:
         if not row.code.startswith("DLS5"):
             groups.setdefault((row.code, *map(in_short, row.outcomes)), []).append(row)
-    lines = ["| | fork | spawn | forkserver | seen with |\n", "| --- | --- | --- | --- | --- |\n"]
+    lines = ["| | fork | spawn | forkserver | repaired | seen with |\n", "| --- | --- | --- | --- | --- | --- |\n"]
     for (code, *outcomes), group in sorted(groups.items(), key=lambda each: (each[0][0], -len(each[1]))):
-        lines.append(f"| {code} | {' | '.join(outcomes)} | {seen_with(group)} |\n")
+        lines.append(f"| {code} | {' | '.join(outcomes)} | {repaired_by(group)} | {seen_with(group)} |\n")
     return "".join(lines)
 
 
+def repaired_by(group: list[Row]) -> str:
+    """Return what the working twins do, which the proofs run under every start method, and who wrote them."""
+    # a case may be repaired by the twin of another case, which tells nothing about its own fix
+    own = (row.is_kind or row.twin.startswith(f"[{row.what.strip('`')}.fixed") for row in group)
+    fixed = sum(mine and ".fixed" in row.twin for mine, row in zip(own, group, strict=True))
+    return "works " + ("(by the fix)" if fixed == len(group) else "(by the fix, by hand)" if fixed else "(by hand)")
+
+
 def seen_with(group: list[Row]) -> str:
-    """Return the kinds of handle by name and how many other programs there are; where no kinds, all programs."""
+    """Return some names, kinds of handle first, and how many more there are."""
     kinds = sorted({row.what for row in group if row.is_kind}, key=lambda name: (name.casefold(), name))
-    others = [row.what for row in group if not row.is_kind]
-    if not kinds:
-        return ", ".join(others)
-    return ", ".join(kinds) + (f" and {len(others)} other programs" if others else "")
+    names = [*kinds, *(row.what for row in group if not row.is_kind)]
+    shown = ", ".join(names[:MOST_NAMES])
+    return f"{shown} and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else shown
 
 
 def in_short(outcome: str) -> str:
