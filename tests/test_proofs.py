@@ -31,6 +31,8 @@ SLOW = 120.0
 """Seconds after which a program that must end counts as hanging, on a machine that is busy."""
 HANG = 8.0
 """Seconds after which a program that must hang is believed to: when it works it takes less than two."""
+RACES = 5
+"""Runs that a program gets to show what goes wrong by chance; on an idle machine the first one nearly always does."""
 ENVIRONMENT = {
     **os.environ,
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -153,25 +155,42 @@ def _stands_in(text: str, stderr: str) -> bool:
     return re.search(".*".join(re.escape(part) for part in text.split("...")), stderr) is not None
 
 
-def check(outcome: str, prints: tuple[str, ...], seen: Run) -> None:
-    """Fail unless a run was the outcome that was claimed."""
+def happened(outcome: str, prints: tuple[str, ...], seen: Run) -> bool:
+    """Tell whether a run was the outcome that was claimed."""
     right = tuple(seen.stdout.splitlines()) == prints
     kind, _, text = outcome.partition(": ")
     match kind:
         case "works":
-            happened = seen.code == 0 and right and "Traceback" not in seen.stderr
+            return seen.code == 0 and right and "Traceback" not in seen.stderr
         case "wrong data":
-            happened = seen.code == 0 and not right and "Traceback" not in seen.stderr
+            return seen.code == 0 and not right and "Traceback" not in seen.stderr
         case "hangs":
-            happened = seen.code is None and _stands_in(text, seen.stderr)
+            return seen.code is None and _stands_in(text, seen.stderr)
         case "child dies":
-            happened = seen.code == 0 and not right and _stands_in(text, seen.stderr)
+            return seen.code == 0 and not right and _stands_in(text, seen.stderr)
         case "warns":
-            happened = seen.code == 0 and right and _stands_in(text, seen.stderr)
+            return seen.code == 0 and right and _stands_in(text, seen.stderr)
         case _:
-            happened = seen.code not in (0, None) and _stands_in(outcome, seen.stderr)
-    if not happened:
+            return seen.code not in (0, None) and _stands_in(outcome, seen.stderr)
+
+
+def check(outcome: str, prints: tuple[str, ...], seen: Run) -> None:
+    """Fail unless a run was the outcome that was claimed."""
+    if not happened(outcome, prints, seen):
         pytest.fail(f"claimed: {outcome}\nexit {seen.code}\n{seen.stdout}\n{seen.stderr[-4000:]}", pytrace=False)
+
+
+def attempts(method: str, outcome: str, temporary: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield a new folder for each run that a claim may take, and whether it is the last one.
+
+    Forked workers that move each other's file offset do so by chance: such a program may need more than one run to show
+    it. What must work, hang or fail under the other start methods has one.
+    """
+    count = RACES if method == "fork" and outcome != "works" and not outcome.startswith("hangs") else 1
+    for number in range(count):
+        folder = temporary / str(number)
+        folder.mkdir()
+        yield folder, number == count - 1
 
 
 def _name(case: Path) -> str:
@@ -215,7 +234,11 @@ def test_the_case_fails_as_it_says(
 ) -> None:
     """And works under the start methods that it says it works under."""
     timeout = HANG if outcome.startswith("hangs") else SLOW
-    check(outcome, found.prints, run(case, found, method, timeout, warm, tmp_path))
+    for folder, last in attempts(method, outcome, tmp_path):
+        seen = run(case, found, method, timeout, warm, folder)
+        if last or happened(outcome, found.prints, seen):
+            check(outcome, found.prints, seen)
+            break
 
 
 def claims_of_twin(case: Path, found: Claims) -> tuple[Path, Claims]:
@@ -254,11 +277,17 @@ def test_the_repaired_program_works(case: Path, found: Claims, method: str, warm
     ],
 )
 def test_each_kind_fails_as_it_says(kinds: Kinds, method: str, warm: Warm, tmp_path: Path) -> None:
-    """One run for all kinds of a program."""
-    seen = warm.run(kinds.program, method, SLOW, tmp_path)
-    for kind in kinds.kinds:
-        if method in kind.outcomes:
-            check_kind(kind.name, kind.outcomes[method], seen)
+    """One run for all kinds of a program; more only where chance spared one of them."""
+    left = {kind.name: kind.outcomes[method] for kind in kinds.kinds if method in kind.outcomes}
+    for folder, last in attempts(method, "fails" if set(left.values()) != {"works"} else "works", tmp_path):
+        seen = warm.run(kinds.program, method, SLOW, folder)
+        for name, outcome in tuple(left.items()):
+            if last or outcome == "works" or kind_happened(name, outcome, seen):
+                check_kind(name, outcome, seen)
+                if outcome != "works":
+                    del left[name]
+        if set(left.values()) <= {"works"}:
+            break
 
 
 @pytest.mark.parametrize(
@@ -272,8 +301,8 @@ def test_each_kind_works_once_repaired(kinds: Kinds, method: str, warm: Warm, tm
         check_kind(kind.name, "works", seen)
 
 
-def check_kind(name: str, outcome: str, seen: Run) -> None:
-    """Fail unless a program printed of a kind what was claimed."""
+def kind_happened(name: str, outcome: str, seen: Run) -> bool:
+    """Tell whether a program printed of a kind what was claimed."""
     said = next(
         (line.removeprefix(f"{name}: ") for line in seen.stdout.splitlines() if line.startswith(f"{name}: ")), ""
     )
@@ -281,16 +310,21 @@ def check_kind(name: str, outcome: str, seen: Run) -> None:
     works = counted is not None and counted[1] == counted[2]
     match outcome:
         case "works":
-            happened = works
+            found = works
         case "wrong data":
-            happened = counted is not None and not works
+            found = counted is not None and not works
         case "fails":
-            happened = bool(said) and counted is None
+            found = bool(said) and counted is None
         case "wrong data or fails":
-            happened = bool(said) and not works
+            found = bool(said) and not works
         case _:
-            happened = counted is None and _stands_in(outcome, said)
-    if seen.code != 0 or not happened:
+            found = counted is None and _stands_in(outcome, said)
+    return seen.code == 0 and found
+
+
+def check_kind(name: str, outcome: str, seen: Run) -> None:
+    """Fail unless a program printed of a kind what was claimed."""
+    if not kind_happened(name, outcome, seen):
         pytest.fail(
             f"{name}, claimed: {outcome}\nexit {seen.code}\n{seen.stdout}\n{seen.stderr[-4000:]}", pytrace=False
         )

@@ -202,7 +202,12 @@ _ARROW = Handle("open `pyarrow` file", _CINIT)
 _VIPS = Handle(
     "`pyvips` image",
     "TypeError: cannot pickle '_cffi_backend._CDataBase' object",
-    warned="once the parent has read from it, the loader waits for ever",
+    "its threads don't exist in a forked process: once the parent has read, the loader waits for ever",
+)
+_VIPS_REGION = Handle(
+    "`pyvips` region",
+    _VIPS.pickle,
+    warned="once the parent has read from it: now and then wrong data",
 )
 _PIL = Handle(
     "lazily opened `PIL` image",
@@ -359,15 +364,15 @@ HANDLES: dict[str, Handle] = {
         "`nibabel` image that keeps its file open", "", "once the parent has read from it: wrong data, silently"
     ),
     "pyvips.Image.new_from_file": _VIPS,
-    "pyvips.Region": _VIPS,
-    "pyvips.Region.new": _VIPS,
+    "pyvips.Region": _VIPS_REGION,
+    "pyvips.Region.new": _VIPS_REGION,
     "tifffile.imread": _TIFF_STORE,
 }
 """Openers by qualified name; "f().m()" is the method ``m`` of what ``f`` returns."""
 
 ONLY_IN_WORKERS = frozenset(
     HANDLES[name].what
-    for name in ("cv2.VideoCapture", "decord.VideoReader", "decord.AudioReader", "decord.AVReader", "duckdb.connect")
+    for name in ("cv2.VideoCapture", "decord.VideoReader", "duckdb.connect", "pyvips.Image.new_from_file")
 )
 """Kinds (`Handle.what`) that a forked worker can't even open anew once the parent has read from one."""
 
