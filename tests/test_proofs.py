@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +132,13 @@ def _kill(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder with a short name: a path to a socket in it has 108 characters at most."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
 @pytest.fixture(scope="session")
 def warm() -> Iterator[Warm]:
     """One warm interpreter for all programs."""
@@ -180,7 +188,7 @@ def check(outcome: str, prints: tuple[str, ...], seen: Run) -> None:
         pytest.fail(f"claimed: {outcome}\nexit {seen.code}\n{seen.stdout}\n{seen.stderr[-4000:]}", pytrace=False)
 
 
-def attempts(method: str, outcome: str, temporary: Path) -> Iterator[tuple[Path, bool]]:
+def attempts(method: str, outcome: str) -> Iterator[tuple[Path, bool]]:
     """Yield a new folder for each run that a claim may take, and whether it is the last one.
 
     Forked workers that move each other's file offset do so by chance: such a program may need more than one run to show
@@ -188,9 +196,8 @@ def attempts(method: str, outcome: str, temporary: Path) -> Iterator[tuple[Path,
     """
     count = RACES if method == "fork" and outcome != "works" and not outcome.startswith("hangs") else 1
     for number in range(count):
-        folder = temporary / str(number)
-        folder.mkdir()
-        yield folder, number == count - 1
+        with tempfile.TemporaryDirectory() as name:
+            yield Path(name), number == count - 1
 
 
 def _name(case: Path) -> str:
@@ -229,12 +236,10 @@ def test_every_program_compiles() -> None:
 
 
 @pytest.mark.parametrize(("case", "found", "method", "outcome"), FAILING)
-def test_the_case_fails_as_it_says(
-    case: Path, found: Claims, method: str, outcome: str, warm: Warm, tmp_path: Path
-) -> None:
+def test_the_case_fails_as_it_says(case: Path, found: Claims, method: str, outcome: str, warm: Warm) -> None:
     """And works under the start methods that it says it works under."""
     timeout = HANG if outcome.startswith("hangs") else SLOW
-    for folder, last in attempts(method, outcome, tmp_path):
+    for folder, last in attempts(method, outcome):
         seen = run(case, found, method, timeout, warm, folder)
         if last or happened(outcome, found.prints, seen):
             check(outcome, found.prints, seen)
@@ -261,10 +266,10 @@ def _renamed(arguments: tuple[str, ...], case: Path, repaired: Path) -> tuple[st
 
 
 @pytest.mark.parametrize(("case", "found", "method"), REPAIRED)
-def test_the_repaired_program_works(case: Path, found: Claims, method: str, warm: Warm, tmp_path: Path) -> None:
+def test_the_repaired_program_works(case: Path, found: Claims, method: str, warm: Warm, temporary: Path) -> None:
     """Under every start method, and prints what the case should have printed."""
     repaired, twin = claims_of_twin(case, found)
-    check("works", twin.prints, run(repaired, twin, method, SLOW, warm, tmp_path))
+    check("works", twin.prints, run(repaired, twin, method, SLOW, warm, temporary))
 
 
 @pytest.mark.parametrize(
@@ -276,10 +281,10 @@ def test_the_repaired_program_works(case: Path, found: Claims, method: str, warm
         if any(method in kind.outcomes for kind in kinds.kinds)
     ],
 )
-def test_each_kind_fails_as_it_says(kinds: Kinds, method: str, warm: Warm, tmp_path: Path) -> None:
+def test_each_kind_fails_as_it_says(kinds: Kinds, method: str, warm: Warm) -> None:
     """One run for all kinds of a program; more only where chance spared one of them."""
     left = {kind.name: kind.outcomes[method] for kind in kinds.kinds if method in kind.outcomes}
-    for folder, last in attempts(method, "fails" if set(left.values()) != {"works"} else "works", tmp_path):
+    for folder, last in attempts(method, "fails" if set(left.values()) != {"works"} else "works"):
         seen = warm.run(kinds.program, method, SLOW, folder)
         for name, outcome in tuple(left.items()):
             if last or outcome == "works" or kind_happened(name, outcome, seen):
@@ -294,9 +299,9 @@ def test_each_kind_fails_as_it_says(kinds: Kinds, method: str, warm: Warm, tmp_p
     ("kinds", "method"),
     [pytest.param(kinds, method, id=f"{_name(kinds.twin)}-{method}") for kinds in KINDS for method in START_METHODS],
 )
-def test_each_kind_works_once_repaired(kinds: Kinds, method: str, warm: Warm, tmp_path: Path) -> None:
+def test_each_kind_works_once_repaired(kinds: Kinds, method: str, warm: Warm, temporary: Path) -> None:
     """Through one loader that holds all of them, after the parent has read from each."""
-    seen = warm.run(kinds.twin, method, SLOW, tmp_path)
+    seen = warm.run(kinds.twin, method, SLOW, temporary)
     for kind in kinds.kinds:
         check_kind(kind.name, "works", seen)
 
@@ -331,7 +336,7 @@ def check_kind(name: str, outcome: str, seen: Run) -> None:
 
 
 @pytest.mark.parametrize(("case", "found"), WARNING, ids=[_name(case) for case, _ in WARNING])
-def test_the_package_warns_until_repaired(case: Path, found: Claims, tmp_path: Path) -> None:
+def test_the_package_warns_until_repaired(case: Path, found: Claims, temporary: Path) -> None:
     """`python -m` warns, and fails where warnings are errors; the repaired package does neither."""
     outcome = found.outcomes["always"]
     warning = outcome.removeprefix("warns: ")
@@ -340,20 +345,20 @@ def test_the_package_warns_until_repaired(case: Path, found: Claims, tmp_path: P
         (case, found.run, outcome, warning),
         (repaired, twin.run, "works", "works"),
     ):
-        seen = run_cold(arguments, folder, "fork", SLOW, tmp_path)
+        seen = run_cold(arguments, folder, "fork", SLOW, temporary)
         check(expected, found.prints, seen)
         strictly = ("-W", "error::RuntimeWarning", *arguments)
-        check(strictly_expected, found.prints, run_cold(strictly, folder, "fork", SLOW, tmp_path))
+        check(strictly_expected, found.prints, run_cold(strictly, folder, "fork", SLOW, temporary))
     assert "Warning" not in seen.stderr
 
 
 @pytest.mark.parametrize(("case", "found"), LOADING, ids=[_name(case) for case, _ in LOADING])
-def test_the_program_starts_light_once_repaired(case: Path, found: Claims, tmp_path: Path) -> None:
+def test_the_program_starts_light_once_repaired(case: Path, found: Claims, temporary: Path) -> None:
     """What `run` loads before, it does not load after, and the program's work is still done."""
     repaired, twin = claims_of_twin(case, found)
     for claimed, folder, loaded in ((found, _folder(case), set(found.loads)), (twin, _folder(repaired), set())):
-        seen = run_cold(("-X", "importtime", *claimed.run), folder, "fork", SLOW, tmp_path)
+        seen = run_cold(("-X", "importtime", *claimed.run), folder, "fork", SLOW, temporary)
         assert seen.code == 0, seen.stderr[-4000:]
         times = [line for line in seen.stderr.splitlines() if line.startswith("import time:")]
         assert {line.rpartition("|")[2].strip() for line in times} & set(found.loads) == loaded
-    check("works", found.prints, run_cold(twin.then, _folder(repaired), "fork", SLOW, tmp_path))
+    check("works", found.prints, run_cold(twin.then, _folder(repaired), "fork", SLOW, temporary))
