@@ -28,6 +28,32 @@ class Sample(NamedTuple):
 """
 
 REPORTED = {
+    "m member unless transformed": """
+        import zipfile
+        class DS(Dataset):
+            def __init__(self, path, transform=None):
+                self.path = path
+                self.transform = transform
+            def __len__(self): return 1
+            def __getitem__(self, index):
+                f = zipfile.ZipFile(self.path).open('a')
+                if self.transform:
+                    f = self.transform(f)
+                return f
+        DataLoader(DS('a.zip'), num_workers=2, collate_fn=ident)
+        """,
+    "m that object has the workers": """
+        class Data:
+            def __init__(self, collate, num_workers=0):
+                self.collate = collate
+                self.num_workers = num_workers
+            def loader(self):
+                return DataLoader([1], collate_fn=self.collate, num_workers=self.num_workers)
+        def generate(batch):
+            return (x for x in batch)
+        Data(generate, num_workers=4).loader()
+        Data(ident).loader()
+        """,
     "c gen": """
         def collate(batch):
             return (x for x in batch)
@@ -423,6 +449,29 @@ REPORTED = {
 }
 
 SILENT = {
+    "n read in a with": """
+        class DS(Dataset):
+            def __len__(self): return 1
+            def __getitem__(self, index):
+                with open('a') as f:
+                    f = f.read()
+                return f
+        DataLoader(DS(), num_workers=2, collate_fn=ident)
+        """,
+    "n another object has the workers": """
+        class Data:
+            def __init__(self, collate, num_workers=0):
+                self.collate = collate
+                self.num_workers = num_workers
+            def loader(self):
+                return DataLoader([1], collate_fn=self.collate, num_workers=self.num_workers)
+        def generate(batch):
+            return (x for x in batch)
+        def gather(batch):
+            return list(batch)
+        Data(generate).loader()
+        Data(gather, 4).loader()
+        """,
     "n no workers": """
         def collate(batch):
             return (x for x in batch)
@@ -699,6 +748,34 @@ def test_a_lambda_that_another_rule_reports_is_not_reported_again() -> None:
     made = build(text)
     chosen = rules.load(["DLS201", "DLS202", "DLS203", "DLS206"])
     assert [each.code for each in rule.judge(chosen, made.modules["/p/m.py"], made, text)] == ["DLS201"]
+
+
+OPENS = """
+class Members(Dataset):
+    def __init__(self, path):
+        self.path = path
+    def __len__(self):
+        return 1
+    def __getitem__(self, index):
+        return open(self.path)
+def load(dataset):
+    return DataLoader(dataset, num_workers=2, collate_fn={collate})
+"""
+
+
+@pytest.mark.parametrize(
+    ("collate", "more", "expected"),
+    [
+        ("ident", "", ["possible"]),
+        ("ident", "load(Members('a'))", ["certain"]),
+        ("ident", "load([1])", []),
+        ("lambda b: [x.read() for x in b]", "", []),
+        ("ident", "DataLoader(Members('a'), collate_fn=ident)", []),
+    ],
+)
+def test_a_loader_of_an_unknown_dataset_is_a_possibility(collate: str, more: str, expected: list[str]) -> None:
+    made = build(IMPORTS + RETURNS + OPENS.format(collate=collate) + more)
+    assert [each.confidence for entries in results.results(made).values() for each in entries] == expected
 
 
 @pytest.mark.parametrize("method", known.VIEWS)

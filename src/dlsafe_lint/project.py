@@ -1370,9 +1370,16 @@ def reaching(facts: ModuleFacts, scope: int, name: str, where: Where) -> list[Bi
     for each in order:
         if each.how != "del":
             found.append(each)
-        if facts.within(block, each.block):
+        if facts.within(block, _runs_through(facts, each.block)):
             break
     return found + later
+
+
+def _runs_through(facts: ModuleFacts, block: int) -> int:
+    """Return the block that a block is a part of, however it runs: the one around a ``with`` statement."""
+    while facts.blocks[block].kind == "with":
+        block = facts.blocks[block].parent
+    return block
 
 
 def assigned(name: str, where: Where) -> list[tuple[Expr, Where]] | None:

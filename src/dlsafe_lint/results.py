@@ -30,7 +30,7 @@ from dlsafe_lint.handovers import handovers
 from dlsafe_lint.holdings import Spot, held_by, name_of_tuple, qualname, unnamed
 from dlsafe_lint.openings import opened
 from dlsafe_lint.project import Frame, Project, Site, Value, Where, reaching
-from dlsafe_lint.workers import Loader, dataset_values, loaders
+from dlsafe_lint.workers import Loader, dataset_values, idle, is_dataset, loaders, per_caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,10 +128,10 @@ def results(project: Project) -> dict[str, list[Returned]]:
 
 def _results(project: Project) -> dict[str, list[Returned]]:
     best: dict[Spot, Returned] = {}
-    for loader in loaders(project):
+    for loader in (each for made in loaders(project) for each in per_caller(project, made)):
         if loader.confidence is None:
             continue
-        for each in (*_collated(project, loader), *_loaded(project, loader)):
+        for each in (*_collated(project, loader), *_loaded(project, loader), *_perhaps_loaded(project, loader)):
             other = best.get(each.spot)
             if other is None or _rank(each) > _rank(other):
                 best[each.spot] = each
@@ -144,8 +144,8 @@ def _results(project: Project) -> dict[str, list[Returned]]:
     return table
 
 
-def _rank(each: Returned) -> tuple[bool, bool]:
-    return (not each.collated, each.confidence == "certain")
+def _rank(each: Returned) -> tuple[bool, bool, bool]:
+    return (each.confidence != "possible", not each.collated, each.confidence == "certain")
 
 
 # --- who returns something to the parent ---
@@ -222,6 +222,22 @@ def _loaded(project: Project, loader: Loader) -> Iterator[Returned]:
                 spot = Spot(function.path, "statement", result.statement)
                 name = f"`{project.scope(function).qualname}`"
                 yield Returned(spot, name, verb, unsendable, collated, loader, loader.confidence, value.via)
+
+
+def _perhaps_loaded(project: Project, loader: Loader) -> Iterator[Returned]:
+    """Yield what any Dataset returns where a loader hands on the items of one that can't be followed."""
+    values = dataset_values(project, loader)
+    unseen = bool(values) and all(value.kind in ("unknown", "missing") for value in values)
+    if not unseen or "passed on" not in _handlings(project, loader):
+        return
+    hop = Place(loader.facts.path, loader.call.line, "reads from a Dataset that can't be followed: perhaps from this")
+    for site in project.classes():
+        if is_dataset(project, site) is None or idle(project, site):
+            continue
+        for verb, function, result, unsendable in _items(project, site, _is_batched(project, loader)):
+            spot = Spot(function.path, "statement", result.statement)
+            name = f"`{project.scope(function).qualname}`"
+            yield Returned(spot, name, verb, unsendable, False, loader, "possible", (hop,))
 
 
 def _is_batched(project: Project, loader: Loader) -> bool:
