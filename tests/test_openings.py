@@ -1705,6 +1705,104 @@ SHAPES = {
             def __init__(self, p):
                 self.f = open(p).read
         """,
+    "a loader of the project opens": """
+        class Reading(Dataset):
+            def __init__(self, file, size):
+                self.file = file
+                self.labels = file["labels"][:]
+        class Loader(DataLoader):
+            def __init__(self, path, **kwargs):
+                self.file = h5py.File(path)
+                self.data = Reading(self.file, 3)  # here
+                super().__init__(self.data, **kwargs)
+        class Plain(DataLoader):
+            def __init__(self, path):
+                self.file = h5py.File(path)
+                self.data = Reading(self.file, 3)
+                super().__init__(self.data, batch_size=2)
+        """,
+    "an object that opened hands it on": """
+        class Slide:
+            def __init__(self, path):
+                self.wsi = openslide.open_slide(path)
+                self.size = self.wsi.dimensions
+        class Region(Dataset):
+            def __init__(self, slide, level=0):
+                self.wsi = slide.wsi
+        class Sizes(Dataset):
+            def __init__(self, slide, level=0):
+                self.size = slide.size
+        def load(slide):
+            Sizes(slide, level=1)
+            return DataLoader(Region(slide, level=1), num_workers=4)  # here
+        def initialize(path):
+            slide = Slide(path)
+            return slide
+        load(initialize("a.svs"))
+        """,
+    "dropped where a flag says that it is there": """
+        class Dropped(Dataset):
+            def __init__(self, path):
+                self.paths = path if isinstance(path, list) else None
+                self.are_open = False
+                self.prepare()
+                self.prepare()
+                self.close()
+            def prepare(self):
+                self.connect()
+            def connect(self):
+                if self.paths is None:
+                    self.one = None
+                else:
+                    if self.are_open is False:
+                        self.files = []
+                        for path in self.paths:
+                            self.files.append(open(path))
+                        self.are_open = True
+            def close(self):
+                if self.paths is not None:
+                    if self.are_open:
+                        for file in self.files:
+                            file.close()
+                        del self.files
+                        self.are_open = False
+        class NotSaid(Dataset):
+            def __init__(self, path, quick):
+                self.are_open = False
+                self.connect(path, quick)  # here
+                if self.are_open:
+                    self.files.clear()
+            def connect(self, path, quick):
+                self.files = [open(path)]
+                if quick:
+                    return
+                self.are_open = True
+            def __getitem__(self, index):
+                self.connect("a", True)
+        class Changed(Dataset):
+            def __init__(self, path):
+                self.path = path
+                if self.path is not None:
+                    self.file = open(path)  # here
+                self.path = None
+                if self.path is not None:
+                    self.file = None
+        """,
+    "left out by name": """
+        class Base(Dataset):
+            def __getstate__(self):
+                return dict(self.__dict__, labels=None)
+        class A(Base):
+            def __init__(self, path):
+                self.pid = os.getpid()
+                self.archive = zipfile.ZipFile(path)
+            def __getstate__(self):
+                return dict(super().__getstate__(), archive=None)
+        class B(Base):
+            def __init__(self, path):
+                self.pid = os.getpid()
+                self.archive = zipfile.ZipFile(path)  # here
+        """,
     "stored from outside": """
         class A(Dataset):
             def __init__(self, p):
@@ -1811,6 +1909,19 @@ def test_confidence() -> None:
             def __init__(self, path):
                 self.c = open(path)
         loader = DataLoader(LoadedWithoutWorkers("x"), num_workers=0)
+        class Inner(Dataset):
+            def __init__(self, path):
+                self.d = open(path)
+        class InnerWithWorkers(Dataset):
+            def __init__(self, path):
+                self.e = open(path)
+        class Outer(Dataset):
+            def __init__(self, datasets):
+                self.datasets = datasets
+        loader = DataLoader(Outer([Inner("x"), 3]))
+        loader = DataLoader(Outer([InnerWithWorkers("x")]), num_workers=2)
         """)
     rows = {row.name: row.confidence for row in openings.kept(read({"m": body}))["/p/m.py"]}
-    assert rows == {"self.a": "certain", "self.b": "likely", "self.c": "possible"}
+    assert rows == {
+        "self.a": "certain", "self.b": "likely", "self.c": "possible", "self.d": "possible", "self.e": "certain"
+    }  # fmt: skip

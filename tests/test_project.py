@@ -77,6 +77,26 @@ def test_the_standard_library_is_not_the_projects() -> None:
     assert [value.name for value in member(whole, "pkg/a.py", "x")] == ["logging.x"]
 
 
+def test_a_package_named_like_a_library_does_not_hide_it_from_itself() -> None:
+    inner = {"pkg/__init__.py": "", "pkg/lmdb/__init__.py": "", "pkg/lmdb/reader.py": "from lmdb import open as x"}
+    assert [value.name for value in member(build(inner), "pkg/lmdb/reader.py", "x")] == ["lmdb.open"]
+    outer = {"lmdb/__init__.py": "x = 1", "lmdb/reader.py": "from lmdb import x"}
+    assert literals(member(build(outer), "lmdb/reader.py", "x")) == [1]
+
+
+def test_a_sum_of_lists_is_unknown_where_one_of_them_is() -> None:
+    whole = build({"m.py": "x = [0] + list(range(n))\ny = [0] + [1]\n"})
+    assert [value.kind for value in member(whole, "m.py", "x")] == ["collection", "unknown"]
+    assert [value.kind for value in member(whole, "m.py", "y")] == ["collection", "collection"]
+
+
+def test_what_a_with_binds_anew_is_bound_after_it() -> None:
+    whole = build({"m.py": "with open('a') as x:\n    x = 1\n"})
+    assert literals(member(whole, "m.py", "x")) == [1]
+    whole = build({"m.py": "x = 1\nfor i in range(3):\n    x = 2\n"})
+    assert sorted(map(str, literals(member(whole, "m.py", "x")))) == ["1", "2"]
+
+
 def test_a_folder_without_init_does_not_hide_an_installed_package() -> None:
     whole = build({"datasets/prepare.py": "x = 1", "m.py": "from datasets import load_dataset"})
     assert [value.name for value in member(whole, "m.py", "load_dataset")] == ["datasets.load_dataset"]

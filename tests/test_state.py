@@ -134,6 +134,27 @@ def test_what_is_opened_on_first_use_and_kept(body: str) -> None:
     assert lines(made, [each.statement for each in rows]) == marked(body)
 
 
+@pytest.mark.parametrize(
+    ("loaders", "confidences"),
+    [
+        ("DataLoader(D('a'))", []),
+        ("DataLoader(D('a'))\nDataLoader([1], num_workers=4)", []),
+        ("DataLoader(D('a'))\ndef load(dataset):\n    return DataLoader(dataset)", []),
+        ("DataLoader(D('a'))\ndef load(dataset):\n    return DataLoader(dataset, num_workers=4)", ["possible"]),
+    ],
+)
+def test_a_loader_of_an_unknown_dataset_may_have_the_workers(loaders: str, confidences: list[str]) -> None:
+    body = """\
+class D(Dataset):
+    def __init__(self, path):
+        self.path = path
+    def __getitem__(self, index):
+        self.file = zipfile.ZipFile(self.path)
+"""
+    rows = first_use.shared(read(body + loaders)).get("/p/m.py", [])
+    assert [row.confidence for row in rows] == confidences
+
+
 @pytest.mark.parametrize(("method", "confidence"), [("__len__", "likely"), ("__getitem__", "possible")])
 def test_len_is_asked_for_by_the_loader(method: str, confidence: str) -> None:
     body = f"""

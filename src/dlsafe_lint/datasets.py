@@ -171,6 +171,7 @@ class _Run:
         self.functions: set[Site] = set()
         self.touched: set[tuple[Site, str]] = set()
         self.visits: dict[int, Visit] = {}
+        self.began: dict[int, int] = {}
 
     def fields(self) -> None:
         """Store what the fields of a data class have where nothing is passed for them."""
@@ -214,6 +215,7 @@ class _Run:
         self.functions.add(visit.site)
         number = len(self.visits) + 1
         self.visits[number] = visit
+        self.began[number] = len(self.events)
         facts = self.project.modules[visit.site.path]
         entered = -1
         for statement, happening in happenings(self.project, facts, visit.site.scope):
@@ -463,47 +465,87 @@ class _Run:
                     return True
                 case Call(_, Name("hasattr" | "getattr"), (Name(base), Literal(attr), *_)) if base == visit.receiver:
                     return True if attr == event.attr else None
+                case Attribute(Name(base), attr) if base == visit.receiver:
+                    known = self.set_since(event, attr, number)
+                    if known is not None:
+                        return known
+            whole, positive = _positive(expr)
             for test, verdict in asked:
-                if test == expr:
-                    return verdict
+                if test == whole:
+                    return verdict == positive
             return constant(self.project, facts, expr)
 
         return lambda test: flow.truth(test, about)
 
     def asked(self, number: int, event: _Event) -> list[tuple[Expr, bool]]:
-        """Return the tests that led to the event in a run of a function, where nothing changes their outcome later."""
-        statement = next((at for run, _, at in event.trace if run == number), None)
-        if statement is None:
-            return []
-        visit = self.visits[number]
-        facts = self.project.modules[visit.site.path]
+        """Return the tests that led to the event, where they still have the same outcome in a run of a function.
+
+        Of the runs of other functions only the tests of attributes count: these are the object's in all of them.
+        """
+        here = self.visits[number]
         found = []
-        block = facts.statements[statement].block
-        while block >= 0:
-            around = facts.blocks[block]
-            block = around.parent
-            if around.test is not None and around.kind in ("if", "else"):
-                inner, verdict = around.test, around.kind == "if"
-                while isinstance(inner, Opaque) and len(inner.parts) == 1:
-                    inner, verdict = inner.parts[0], not verdict
-                if self.stays(inner, visit, facts):
+        for level, (run, path, statement) in enumerate(event.trace):
+            visit = self.visits[run]
+            if run != number and visit.receiver != here.receiver:
+                continue
+            facts = self.project.modules[path]
+            block = facts.statements[statement].block
+            while block >= 0:
+                around = facts.blocks[block]
+                block = around.parent
+                if around.test is None or around.kind not in ("if", "else"):
+                    continue
+                inner, positive = _positive(around.test)
+                verdict = positive == (around.kind == "if")
+                shared = run == number or all(_is(each, visit.receiver) for each in _names(inner))
+                if shared and self.stays(inner, visit, facts, event, (level, around.statement)):
                     found.append((inner, verdict))
         return found
 
-    def stays(self, test: Expr, visit: Visit, facts: ModuleFacts) -> bool:
-        """Whether a test has the same outcome wherever the function asks: each name and attribute is set once."""
+    def stays(self, test: Expr, visit: Visit, facts: ModuleFacts, event: _Event, asks: tuple[int, int]) -> bool:
+        """Whether a test has the same outcome after the event: names are bound once, attributes before it is asked.
+
+        ``asks`` is where it is asked: the level of the event's trace, and the statement of the run at that level.
+        """
+        level, statement = asks
         for inner in walk(test):
             match inner:
                 case Name(name):
                     if len(facts.scopes[visit.site.scope].bindings.get(name, ())) > 1:
                         return False
                 case Attribute(Name(base), attr):
-                    stores = [each for each in self.events if each.attr == attr and each.how != "close"]
-                    if base != visit.receiver or len(stores) > 1:
+                    if base != visit.receiver:
                         return False
+                    for each in self.events:
+                        since = len(each.trace) > level and (
+                            each.trace[level][0] == event.trace[level][0] and each.trace[level][2] >= statement
+                        )
+                        if each.attr == attr and each.how != "close" and (since or each.order > event.order):
+                            return False
                 case Attribute() | Call():
                     return False
         return True
+
+    def set_since(self, event: _Event, attr: str, number: int) -> bool | None:
+        """Tell whether an attribute is true when a later run of a function begins, because of what follows the event.
+
+        ``self.is_open = True`` after ``self.files.append(open(path))`` says in `close` that there are files.
+        """
+        run, path, statement = event.trace[-1]
+        if any(run == number for run, _, _ in event.trace):
+            return None
+        later = [
+            each for each in self.events if each.attr == attr and event.order < each.order < self.began.get(number, 0)
+        ]
+        values = {
+            bool(each.expr.value) if each.how == "store" and isinstance(each.expr, Literal) else None for each in later
+        }
+        here = {each.statement for each in later if each.trace[-1][0] == run}
+        if len(values) != 1:
+            return None
+        facts = self.project.modules[path]
+        missed = flow.survives(facts, self.outline(facts), statement, here.__contains__, lambda _: None)
+        return None if missed else values.pop()
 
 
 def makes_fields(project: Project, site: Site) -> bool:
@@ -612,6 +654,21 @@ def certainly_after(project: Project, facts: ModuleFacts, earlier: int, later: S
 
 def _is(expr: Expr, name: str) -> bool:
     return isinstance(expr, Name) and expr.id == name
+
+
+def _positive(test: Expr) -> tuple[Expr, bool]:
+    """Return a test without its ``not``, and whether it says the same: ``x is not None`` asks for ``x is None``."""
+    positive = True
+    while isinstance(test, Opaque) and len(test.parts) == 1:
+        test, positive = test.parts[0], not positive
+    match test:
+        case Compared("IsNot" | "NotEq" as op, left, Literal(None) as right):
+            return Compared("Is" if op == "IsNot" else "Eq", left, right), not positive
+    return test, positive
+
+
+def _names(expr: Expr) -> list[Name]:
+    return [inner for inner in walk(expr) if isinstance(inner, Name)]
 
 
 def _is_dict_of(expr: Expr, receiver: str) -> bool:
@@ -771,6 +828,8 @@ def _said(project: Project, function: Site) -> _Said:
             for inner in walk(expr):
                 if isinstance(inner, Literal):
                     texts.add(inner.value)
+                elif isinstance(inner, Call):  # dict(self.__dict__, file=None)
+                    texts.update(name for name, value in inner.keywords if value == Literal(None))
                 elif isinstance(inner, Attribute):
                     read.add(inner.attr)
     # `for name, value in self.__dict__.items():` with a test in it

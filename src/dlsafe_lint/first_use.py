@@ -64,13 +64,29 @@ def _shared(project: Project) -> dict[str, list[Shared]]:
     found: dict[str, dict[int, Shared]] = defaultdict(dict)
     for site in project.classes():
         made_dataset = workers.is_dataset(project, site)
-        if made_dataset is None or workers.idle(project, site):
+        is_idle = made_dataset is not None and workers.idle(project, site)
+        if made_dataset is None or (is_idle and not _loads_others(project)):
             continue
         for path, each in _of_class(project, site):
+            if is_idle:
+                each = each._replace(confidence="possible")
             known = found[path].get(each.statement)
             if known is None or (each.measured and not known.measured):
                 found[path][each.statement] = each._replace(via=(*each.via, *made_dataset))
     return {path: [rows[statement] for statement in sorted(rows)] for path, rows in found.items() if rows}
+
+
+def _loads_others(project: Project) -> bool:
+    """Whether a loader with workers takes a Dataset that can't be followed: any of the project's, perhaps."""
+
+    def unseen() -> bool:
+        return any(
+            loader.confidence is not None
+            and any(value.kind in ("unknown", "missing") for value in workers.dataset_values(project, loader))
+            for loader in workers.loaders(project)
+        )
+
+    return project.answer("loads others", unseen)
 
 
 def _of_class(project: Project, site: Site) -> Iterator[tuple[str, Shared]]:

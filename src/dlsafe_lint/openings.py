@@ -790,7 +790,7 @@ def reaches_workers(project: Project, facts: ModuleFacts, call: Call) -> bool:
     idle = False
     for loader in workers.loaders(project):
         if any(value.expr is call for value in workers.dataset_values(project, loader)):
-            if loader.confidence is not None:
+            if not workers.without_workers(loader):
                 return True
             idle = True
     if idle or workers.made_in_worker(facts, call):

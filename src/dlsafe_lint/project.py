@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from dlsafe_lint import apis
 from dlsafe_lint.apis import datasets
-from dlsafe_lint.apis.handles import PATHS
+from dlsafe_lint.apis.handles import LIBRARIES, PATHS
 from dlsafe_lint.facts import (
     NOTHING,
     Attribute,
@@ -195,6 +195,8 @@ class Project:
             return None
         for root in self._roots(importer):
             base = f"{root}/{parts[0]}"
+            if parts[0] in LIBRARIES and importer.path.startswith(f"{base}/") and f"{root}/__init__.py" in self.modules:
+                continue  # `import lmdb` in `pkg/data/lmdb/reader.py`
             if f"{base}/__init__.py" in self.modules or f"{base}.py" in self.modules:
                 return self._file(root, parts)
             if base in self.folders and len(parts) > 1:
@@ -573,6 +575,8 @@ class Project:
                     both = (Collection("list", (left, right)),)
                     joined = Call(-1, NOTHING, both, (), 0, where.scope, where.statement)
                     return [Value("made", "torch.utils.data.ConcatDataset", expr=joined, where=where)]
+                if collections and not all(any(value in collections for value in half) for half in halves):
+                    return [*collections, UNKNOWN]
                 return collections or [UNKNOWN]
             case Compared("Div", left, right):  # a path stays a path
                 sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]

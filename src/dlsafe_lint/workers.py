@@ -434,7 +434,14 @@ def dataset_values(project: Project, loader: Loader) -> list[Value]:
 def idle(project: Project, site: Site) -> bool:
     """Whether the project loads a class of Datasets (or classes derived from it), but only ever without workers."""
     found = loaders_of(project, site)
-    return bool(found) and all(loader.confidence is None for loader in found)
+    return bool(found) and all(without_workers(loader) for loader in found)
+
+
+def without_workers(loader: Loader) -> bool:
+    """Whether the code shows that a loader has no workers: none asked for, or a 0; not if ``**kwargs`` may ask."""
+    if loader.confidence is not None:
+        return False
+    return bool(loader.workers) or all(key is not None for key, _ in loader.call.keywords)
 
 
 def made_in_worker(facts: ModuleFacts, call: Call) -> bool:
@@ -443,18 +450,31 @@ def made_in_worker(facts: ModuleFacts, call: Call) -> bool:
 
 
 def loaders_of(project: Project, site: Site) -> list[Loader]:
-    """Return the loaders that read from instances of a class or of classes derived from it."""
+    """Return the loaders that read from instances of a class or of classes derived from it, others between or not."""
 
     def table() -> dict[Site, list[Loader]]:
         made: dict[Site, list[Loader]] = {}
         for loader in loaders(project):
             for value in dataset_values(project, loader):
-                if value.site is not None:
-                    made.setdefault(value.site, []).append(loader)
+                for site in dict.fromkeys(each.site for each in _with_inner(project, value, 0)):
+                    if site is not None:
+                        made.setdefault(site, []).append(loader)
         return made
 
     by_class = project.answer("loaders by class", table)
     return [loader for each in (site, *project.subclasses(site)) for loader in by_class.get(each, ())]
+
+
+def _with_inner(project: Project, value: Value, depth: int) -> list[Value]:
+    """Return an instance of a class of the project and the instances that its constructor is given, in lists too."""
+    found = [value]
+    if value.kind == "instance" and isinstance(value.expr, Call) and value.where is not None and depth < 4:
+        for arg in (*value.expr.args, *(passed for _, passed in value.expr.keywords)):
+            for given in project.values(arg, value.where, 1):
+                for inner in _items(project, given):
+                    if inner.kind == "instance" and inner.site is not None:
+                        found.extend(_with_inner(project, inner, depth + 1))
+    return found
 
 
 def unwrapped(project: Project, values: list[Value], depth: int = 0) -> list[Value]:

@@ -370,6 +370,8 @@ HANDLES: dict[str, Handle] = {
 }
 """Openers by qualified name; "f().m()" is the method ``m`` of what ``f`` returns."""
 
+LIBRARIES = frozenset(name.partition(".")[0] for name in HANDLES if "." in name)
+"""The libraries that have an opener."""
 ONLY_IN_WORKERS = frozenset(
     HANDLES[name].what
     for name in ("cv2.VideoCapture", "decord.VideoReader", "duckdb.connect", "pyvips.Image.new_from_file")
