@@ -152,3 +152,76 @@ def test_code_that_is_suppressed_is_not_changed(tmp_path: Path) -> None:
     after = fixed(text, tmp_path)
     assert "self.file = h5py.File(path)  # dlsafe: ignore[DLS101]" in after
     assert "def masks(self):" in after
+
+
+HINDRANCES = {
+    "`Images` has a `__getstate__` of its own": (
+        "self.file = h5py.File(path)",
+        "def __getstate__(self):\n        return dict(self.__dict__)",
+    ),
+    "`self.file` is stored in line 10 too": (
+        "if quick:\n            self.file = zipfile.ZipFile(path)\n        self.file = h5py.File(path)",
+        "def name(self):\n        self.file = None",
+    ),
+    "`self.file` is set or deleted elsewhere too": (
+        "self.file = h5py.File(path)",
+        "def drop(self):\n        del self.file",
+    ),
+    "it is opened in a loop": ("for each in path:\n            self.file = h5py.File(each)", ""),
+    "it is opened under `try`": (
+        "try:\n            self.file = h5py.File(path)\n        except OSError:\n            raise",
+        "",
+    ),
+    "what it opens can't be opened again": ("self.file = h5py.File(path, 'a')", ""),
+    "the constructor goes on to use it": ("self.file = open(path)\n        self.head = self.file.readline()", ""),
+    "it can't be seen that what opens it would do the same later": (
+        "self.file = self.make(path)",
+        "def make(self, path):\n        self.opened = True\n        return h5py.File(path)",
+    ),
+    "`load` may run again": (
+        "self.load()\n        self.load()",
+        "def load(self):\n        self.file = h5py.File('a')",
+    ),
+    "a property could not fill `self.files` in the same way": (
+        "self.files = []\n        self.files.append(open(path))",
+        "",
+    ),
+    "the call does more than open it": (
+        "self.load()",
+        "def load(self):\n        self.file = h5py.File('a')\n\n    def __getitem__(self, i):\n        self.load()",
+    ),
+}
+"""Why there is no fix: what the constructor does, and another method."""
+
+
+@pytest.mark.parametrize("why", HINDRANCES)
+def test_the_help_says_why_there_is_no_fix(why: str, tmp_path: Path) -> None:
+    body, method = HINDRANCES[why]
+    text = f"""\
+import zipfile
+
+import h5py
+from torch.utils.data import Dataset
+
+
+class Images(Dataset):
+    def __init__(self, path, quick=False):
+        {body}
+
+    {method}
+"""
+    path = tmp_path / "images.py"
+    path.write_text(text)
+    found = linter.run([path], Config(), root=tmp_path, cache=False).findings
+    helps = [each.help for each in found if each.code == "DLS101"]
+    assert helps
+    assert all(each.endswith(f"; there is no fix because {why}") for each in helps), helps
+    assert all(each.fix is None for each in found)
+
+
+def test_the_help_says_no_more_where_there_is_a_fix(tmp_path: Path) -> None:
+    path = tmp_path / "images.py"
+    path.write_text(LIBRARIES + OPENING)
+    (found,) = linter.run([path], Config(), root=tmp_path, cache=False).findings
+    assert found.fix is not None
+    assert "no fix" not in found.help

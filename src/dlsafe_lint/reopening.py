@@ -272,6 +272,56 @@ def mentions(project: Project, site: Site, attr: str) -> list[Mention]:
     return found
 
 
+def hindrance(project: Project, facts: ModuleFacts, statement: int, attr: str) -> str:
+    """Return why no property takes the place of a handle by itself, in words; "" where that can't be said in a few.
+
+    Args:
+        project: the project.
+        facts: the module.
+        statement: the number of the statement that keeps the handle.
+        attr: the attribute.
+    """
+    method = method_of(facts, statement)
+    if method is None:
+        return ""
+    site = Site(facts.path, method.parent)
+    for each in family(project, site):
+        own = sorted(project.scope(each).bindings.keys() & (_PICKLING | _ACCESS | {"__getstate__"}))
+        if own:
+            return f"`{project.scope(each).name}` has a `{own[0]}` of its own"
+    if not may_leave_out_state(project, site):
+        return "it can't be seen how its base classes are pickled"
+    store = next((each for each in facts.stores if each.statement == statement and each.attr == attr), None)
+    if store is None:
+        return f"a property could not fill `self.{attr}` in the same way"
+    kinds = [block.kind for block in facts.enclosing_blocks(statement) if block.scope == method.index]
+    around = next((kind for kind in kinds if kind not in ("body", "if", "else")), "")
+    if around:
+        return "it is opened in a loop" if around == "loop" else f"it is opened under `{around}`"
+    lines = [
+        each.line
+        for number, each in enumerate(facts.statements)
+        if number != statement
+        and any(store.statement == number and store.attr == attr and store.value is not None for store in facts.stores)
+        and _class_of(facts, each.scope) == site.scope
+    ]
+    if lines and not may_be_property(project, site, attr, statement):
+        return f"`self.{attr}` is stored in line {lines[0]} too"
+    if not may_be_property(project, site, attr, statement):
+        return f"`self.{attr}` is set or deleted elsewhere too"
+    if not runs_once(project, site, method):
+        return f"`{method.name}` may run again"
+    found = openings.opened(project, store.value, Where(facts, store.scope, statement)) if store.value else []
+    if not all(can_reopen(project, each) for each in found):
+        return "what it opens can't be opened again"
+    in_order = any(reads_in_order(project, each) for each in found)
+    if construction_depends_on(project, site, attr, statement, in_order=in_order):
+        return "the constructor goes on to use it"
+    if isinstance(store.value, Call) and not opens(project, facts, store.value, method.params[0].name):
+        return "it can't be seen that what opens it would do the same later"
+    return ""
+
+
 def construction_depends_on(project: Project, site: Site, attr: str, opening: int, *, in_order: bool) -> bool:
     """Whether what is done to the handle while an instance is constructed can't be left out when it is opened again.
 

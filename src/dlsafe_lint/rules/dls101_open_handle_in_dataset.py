@@ -112,7 +112,7 @@ class OpenHandleInDataset(Rule):
                 self._node(kept),
                 _message(kept),
                 breaks=_breaks(kept),
-                help=_help(kept, is_handed_over=kept.call is not None and not self._is_in_class(kept)),
+                help=self._help(kept, is_fixed=kept.statement in drafts),
                 confidence=kept.confidence,
                 related=kept.via,
                 fix=drafts.get(kept.statement),
@@ -128,15 +128,15 @@ class OpenHandleInDataset(Rule):
         drafts: dict[int, Draft] = {}
         suppressed = self._suppressed() if by_class else set()
         for site, rows in by_class.items():
-            if reopening.may_leave_out_state(self.project, site) and self._is_first(site):
+            if reopening.may_leave_out_state(self.project, site) and self._first(site) == site:
                 change = lazy_handles.Change(self.facts, self.project, self.tree, site, suppressed)
                 draft = change.draft(rows)
                 if draft is not None:
                     drafts.update(dict.fromkeys(change.changed, draft))
         return drafts
 
-    def _is_first(self, site: Site) -> bool:
-        """Whether the class is the first of those that keep handles and share instances: it gets `__getstate__`."""
+    def _first(self, site: Site) -> Site:
+        """Return the class that gets the `__getstate__`, among those that keep handles and share instances."""
         keeping = set()
         for path, rows in openings.kept(self.project).items():
             for kept in rows:
@@ -145,7 +145,8 @@ class OpenHandleInDataset(Rule):
                     keeping.add(Site(path, method.parent))
         ancestors = {base.site for base in self.project.ancestors(site) if base.site != site}
         rivals = keeping & set(reopening.family(self.project, site)) - set(self.project.subclasses(site))
-        return not rivals & ancestors and site == min(rivals)
+        above = [each for each in sorted(rivals) if each in ancestors]
+        return above[0] if above else min(rivals, default=site)
 
     def _suppressed(self) -> set[int]:
         """Return the statements at which comments silence this rule."""
@@ -157,6 +158,22 @@ class OpenHandleInDataset(Rule):
             if suppressions.apply([finding], marks)[1]:
                 found.add(number)
         return found
+
+    def _help(self, kept: Kept, *, is_fixed: bool) -> str:
+        """Return what to do, and why no fix does it where that can be said."""
+        help_ = _help(kept, is_handed_over=kept.call is not None and not self._is_in_class(kept))
+        if is_fixed or kept.fate != "open" or kept.kind.what in handles.ONLY_IN_WORKERS:
+            return help_
+        why = ""
+        method = reopening.method_of(self.facts, kept.statement)
+        if kept.call is not None:
+            why = "the call does more than open it" if method is not None else ""
+        elif method is not None:
+            why = reopening.hindrance(self.project, self.facts, kept.statement, kept.name.removeprefix("self."))
+            first = self._first(Site(self.facts.path, method.parent))
+            if not why and first != Site(self.facts.path, method.parent):
+                why = f"`{self.project.scope(first).name}`, which shares its code, must be changed first"
+        return f"{help_}; there is no fix because {why}" if why else help_
 
     def _is_in_class(self, kept: Kept) -> bool:
         return reopening.method_of(self.facts, kept.statement) is not None
