@@ -257,6 +257,23 @@ def train():
     ),
 }
 
+CALLS["an executor of an event loop"] = (
+    (
+        "import asyncio\nfrom concurrent.futures import ProcessPoolExecutor\nasync def main():\n"
+        "    loop = asyncio.get_running_loop()\n    with ProcessPoolExecutor() as pool:\n"
+        "        await loop.run_in_executor(pool, print)\nasyncio.run(main())"
+    ),
+    (
+        "import asyncio\nfrom concurrent.futures import ThreadPoolExecutor\nasync def main():\n"
+        "    loop = asyncio.get_running_loop()\n    with ThreadPoolExecutor() as pool:\n"
+        "        await loop.run_in_executor(pool, print)\nasyncio.run(main())"
+    ),
+)
+CALLS["a thread"] = (
+    TRAIN + "import threading\nthread = threading.Thread(target=train)\nthread.start()",
+    TRAIN + "import threading\nthread = threading.Thread(target=train)\n",
+)
+
 LIGHTNING = LOADER + "import lightning as L\n"
 ENGINES = {
     "lightning, a loader": (LIGHTNING + "L.Trainer().fit(object(), loader)", LIGHTNING + "L.Trainer(loader)"),
@@ -455,6 +472,16 @@ L.Trainer().fit(object(), datamodule=Data())
     "ignite, an engine": (
         LOADER + "from ignite.engine import Engine\nEngine(print).run(data=loader)",
         LOADER + "from ignite.engine import Engine\nEngine(print).add_event_handler(loader)",
+    ),
+    "ultralytics": (
+        "from ultralytics import YOLO\nmodel = YOLO('n.pt')\nmodel.train(data='coco8.yaml')",
+        "from ultralytics import YOLO\nmodel = YOLO('n.pt')\nmodel.train(data='coco8.yaml', workers=0)",
+    ),
+    "sentence-transformers": (
+        LOADER + "from sentence_transformers import SentenceTransformer\nmodel = SentenceTransformer('x')\n"
+        "model.fit(train_objectives=[(loader, object())])",
+        LOADER + "from sentence_transformers import SentenceTransformer\nmodel = SentenceTransformer('x')\n"
+        "model.fit(train_objectives=[(DataLoader([1]), object())])",
     ),
     "skorch": (
         (

@@ -189,17 +189,44 @@ def _forks(project: Project, facts: ModuleFacts) -> bool:
 
 
 def _set_calls(project: Project, facts: ModuleFacts) -> list[Call]:
-    return [
-        call
-        for call in facts.calls
-        if _last(call.func) in _spelled(project, "set_start_method")
-        and facts.runs_at_import(call.scope)
-        and project.callee(facts, call) == "multiprocessing.set_start_method"
-    ]
+    """Return the calls of ``set_start_method`` that a module makes when it is imported, not through functions."""
+    return [call for call, at in _calls_that_set(project).get(facts.path, ()) if at.call is call]
 
 
-def _spelled(project: Project, name: str) -> set[str]:
-    return {name} | project.renamed.get(name, set())
+class _Set(NamedTuple):
+    """The call of ``set_start_method`` in the module ``facts``."""
+
+    facts: ModuleFacts
+    call: Call
+
+
+def _calls_that_set(project: Project) -> dict[str, list[tuple[Call, _Set]]]:
+    """Return per module the calls made when it is imported that set the start method, themselves or in a function."""
+
+    def table() -> dict[str, list[tuple[Call, _Set]]]:
+        made: dict[str, list[tuple[Call, _Set]]] = {}
+        for name in ("set_start_method", *sorted(project.renamed.get("set_start_method", ()))):
+            for facts, call in project.calls_by_name.get(name, ()):
+                if project.callee(facts, call) == "multiprocessing.set_start_method":
+                    found = _Set(facts, call)
+                    for caller, at in _made_at_import(project, facts, call, found):
+                        made.setdefault(caller.path, []).append((at, found))
+        return made
+
+    return project.answer("set start method", table)
+
+
+def _made_at_import(
+    project: Project, facts: ModuleFacts, call: Call, setting: _Set, depth: int = 0
+) -> Iterator[tuple[ModuleFacts, Call]]:
+    """Yield the calls at import time by which a call is made: itself, or calls of the function in which it stands."""
+    if facts.runs_at_import(call.scope):
+        yield facts, call
+        return
+    scope = facts.scopes[facts.function_of(call.scope)]
+    if depth < _DEEP and scope.kind == "function" and _is_repeated(project, facts, call, setting):
+        for caller, each in project.callers(Site(facts.path, scope.index)):
+            yield from _made_at_import(project, caller, each, setting, depth + 1)
 
 
 def start_method(project: Project, facts: ModuleFacts, call: Call) -> frozenset[StartMethod]:
@@ -212,7 +239,7 @@ class MethodSet(NamedTuple):
     """A call of ``set_start_method`` that each worker repeats when it imports the module.
 
     Attributes:
-        call: the call.
+        call: the call, of ``set_start_method`` or of a function that calls it.
         methods: what it may set.
         start: the workers that then die.
         via: from the program that starts them to where it does.
@@ -222,6 +249,11 @@ class MethodSet(NamedTuple):
     methods: frozenset[StartMethod]
     start: Start
     via: tuple[Place, ...]
+
+    @property
+    def words(self) -> str:
+        """What is called ("set_start_method")."""
+        return _words(self.call).rpartition(".")[2]
 
 
 def methods_set_at_import(project: Project, facts: ModuleFacts) -> list[MethodSet]:
@@ -236,21 +268,23 @@ def methods_set_at_import(project: Project, facts: ModuleFacts) -> list[MethodSe
     """
     if project.is_test(facts):
         return []
-    calls = [call for call in _set_calls(project, facts) if _is_repeated(project, facts, call)]
     found = []
-    for call in calls:
-        methods = start_method(project, facts, call)
-        if methods == {"fork"}:
+    for call, setting in _calls_that_set(project).get(facts.path, ()):
+        methods = start_method(project, *setting)
+        if methods == {"fork"} or not _is_repeated(project, facts, call, setting):
             continue
         started = _started_by_program(project, facts)
         if started is not None:
-            found.append(MethodSet(call, methods, *started))
+            start, via = started
+            if setting.call is not call:
+                via = (Place(setting.facts.path, setting.call.line, f"`{_words(setting.call)}` is called here"), *via)
+            found.append(MethodSet(call, methods, start, via))
     return found
 
 
-def _is_repeated(project: Project, facts: ModuleFacts, call: Call) -> bool:
-    """Whether a worker that imports the module makes the call, and nothing catches its error or forces it."""
-    force = project.argument(facts, call, "force", 1)
+def _is_repeated(project: Project, facts: ModuleFacts, call: Call, setting: _Set) -> bool:
+    """Whether a worker that runs the function or module makes the call, and nothing catches its error or forces it."""
+    force = project.argument(setting.facts, setting.call, "force", 1)
     if force is not None and force[0] != Constant(value=False):
         return False
     for block in facts.enclosing_blocks(call.statement):
@@ -303,6 +337,16 @@ def importers(project: Project, facts: ModuleFacts) -> list[tuple[ModuleFacts, i
         return made
 
     return project.answer("importers", table).get(facts.path, [])
+
+
+def freezing(project: Project, facts: ModuleFacts) -> list[Call]:
+    """Return the calls of ``multiprocessing.freeze_support`` in a module.
+
+    It does nothing in a program that is not frozen into an executable (documentation of multiprocessing), wherever it
+    stands: so it is never a fault by itself, and never a guard.
+    """
+    calls = [call for other, call in project.calls_by_name.get("freeze_support", ()) if other is facts]
+    return [call for call in calls if project.callee(facts, call) == "multiprocessing.freeze_support"]
 
 
 def waits_for_itself(project: Project, facts: ModuleFacts) -> bool:
@@ -508,7 +552,7 @@ def _starting(project: Project) -> set[str]:
             mentioned |= {_last(base) for base in scope.bases}
         for read in facts.reads:
             mentioned.update(read.split("."))
-    found = {"__iter__"}
+    found = {"__iter__", "run_in_executor"}
     for name in (*STARTERS, *CONSUMERS, *RUNNERS, *TESTS):
         owner, _, own = name.rpartition(".")
         owner = owner.removesuffix(".from_argparse_args").rpartition(".")[2]
@@ -915,6 +959,8 @@ class _Walk:
                 yield from self.own_loaders(own, callee, call, where)
             elif method == "__iter__":
                 yield from self.asked(callee, call, where)
+            elif method == "run_in_executor":
+                yield from self.executed(call, where)
 
     def is_off(self, consumer: Consumer, call: Call, where: Where) -> bool:
         """Whether a call says that it iterates nothing: ``LightningCLI(run=False)``."""
@@ -927,8 +973,20 @@ class _Walk:
             yield from self.each([callee.of], call.func, where, call.line)
         elif callee.name.removesuffix(".__iter__") in LOADERS:
             scope = where.facts.scopes[where.facts.function_of(where.scope)]
-            if scope.params:
+            if self.roughly:
+                yield Start("loader", callee.name, "likely", _ALL)
+            elif scope.params:
                 yield from self.iterated(Name(scope.params[0].name), where, call.line)
+
+    def executed(self, call: Call, where: Where) -> Iterator[Start]:
+        """Look at ``loop.run_in_executor(executor, …)``."""
+        passed = self.project.argument_at(call, where, "executor", 0)
+        for value in self.project.values(*passed) if passed else ():
+            if value.name == "concurrent.futures.ProcessPoolExecutor" and value.kind == "made":
+                words = _words(call)
+                hop = Place(where.facts.path, call.line, _hop(where.facts, where.scope, "starts processes by", words))
+                methods = self.methods_of("", value, call, where)
+                yield Start("executor", f"{words}(…)", "certain", methods, (), (hop,))
 
     def run(self, name: str, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[_Edge]:
         """Look at what a call runs that is given a function: ``fire.Fire(main)``, ``Thread(target=main).start()``."""
