@@ -18,6 +18,7 @@ LAYERS = (
     {"apis", "apis.*"},
     {"project"},
     {
+        "counts",
         "flow",
         "workers",
         "datasets",

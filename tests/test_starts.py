@@ -281,6 +281,8 @@ GUARDED = "if __name__ == '__main__':\n    mp.Process(target=work).start()"
         "from multiprocessing import set_start_method as s\ns(method='forkserver')",
         "import sys\nif sys.platform == 'linux':\n    mp.set_start_method('spawn')",
         "mp.set_start_method('spawn', force=False)",
+        "def prepare():\n    mp.set_start_method('spawn')\nprepare()",
+        "def prepare(method):\n    mp.set_start_method(method)\ndef begin():\n    prepare('spawn')\nbegin()",
     ],
 )
 def test_a_start_method_that_every_worker_sets_again(setting: str) -> None:
@@ -299,6 +301,9 @@ def test_a_start_method_that_every_worker_sets_again(setting: str) -> None:
         f"{START}import contextlib as c\nwith c.suppress(RuntimeError):\n    mp.set_start_method('spawn')\n{GUARDED}",
         f"{START}if mp.get_start_method(True) is None:\n    mp.set_start_method('spawn')\n{GUARDED}",
         f"{START}def prepare():\n    mp.set_start_method('spawn')\n{GUARDED}",
+        f"{START}def prepare():\n    mp.set_start_method('spawn', force=True)\nprepare()\n{GUARDED}",
+        f"{START}def f():\n    mp.set_start_method('spawn')\ntry:\n    f()\nexcept RuntimeError:\n    pass\n{GUARDED}",
+        f"{START}def prepare():\n    mp.set_start_method('spawn')\n{GUARDED}\n    prepare()",
         f"{START}mp.set_start_method('spawn')\nif __name__ == '__main__':\n    mp.Process(target=work)",
         f"{START}mp.set_sharing_strategy('file_system')\n{GUARDED}",
     ],

@@ -567,6 +567,7 @@ class _Reader:
         self.loads: list[tuple[str, Use]] = []
         self.chains: set[str] = set()
         self.guard_names: dict[str, bool] = {}
+        self.tests: dict[int, Expr] = {}
         self.scope = 0
         self.block = 0
         self.statement = -1
@@ -672,7 +673,17 @@ class _Reader:
                 self.expr(child)
 
     def stmt_Expr(self, node: ast.Expr) -> None:
-        self.expr(node.value)
+        at = self.statement
+        value = self.expr(node.value)
+        match node.value:
+            case ast.BoolOp(op=ast.And()) if _guard(value, self.guard_names) is True:
+                pass  # `__name__ == "__main__" and main()`
+            case ast.IfExp(orelse=ast.Constant()) if _guard(self.tests.get(at, NOTHING), self.guard_names) is True:
+                pass  # `main() if __name__ == "__main__" else None`
+            case _:
+                return
+        self.blocks.append(Block("guard", self.block, self.scope, at, value))
+        self.statements[at] = self.statements[at]._replace(block=len(self.blocks) - 1)
 
     def stmt_Assign(self, node: ast.Assign) -> None:
         if any(not isinstance(target, ast.Name) for target in node.targets):
@@ -682,10 +693,13 @@ class _Reader:
         for target in node.targets:
             if isinstance(target, ast.Name):
                 self.bind(target.id, "assign", value)
-                if self.scope == 0:
-                    verdict = _guard(value, self.guard_names)
-                    if verdict is not None:
-                        self.guard_names[target.id] = verdict
+                self.name_test(target.id, value)
+
+    def name_test(self, name: str, value: Expr) -> None:
+        """Remember a module's variable that says whether this is the program's main module."""
+        verdict = _guard(value, self.guard_names) if self.scope == 0 else None
+        if verdict is not None:
+            self.guard_names[name] = verdict
 
     def assign_in_order(self, targets: Sequence[ast.expr], value: ast.expr) -> None:
         """Assign to targets that hold expressions themselves, which stand before the value in the source."""
@@ -745,7 +759,10 @@ class _Reader:
             if isinstance(node.target, ast.Name):
                 self.bind(node.target.id, "annotation", annotation)
             return
-        self.fill(place, self.expr(node.value), "assign")
+        value = self.expr(node.value)
+        self.fill(place, value, "assign")
+        if isinstance(node.target, ast.Name):
+            self.name_test(node.target.id, value)
 
     def stmt_AugAssign(self, node: ast.AugAssign) -> None:
         place = self.place(node.target)
@@ -822,8 +839,8 @@ class _Reader:
             kinds = ("if", "else")
         self.block_of(kinds[0], node.body, at, test)
         self.block_of(kinds[1], node.orelse, at, test)
-        if verdict is False and not node.orelse and self.scope == 0 and _leaves(node.body):
-            # what follows an early exit of every other process runs in the main module only
+        if verdict is False and not node.orelse and _leaves(node.body):
+            # what follows an early exit or return of every other process runs in the main module only
             self.blocks.append(Block("guard", self.block, self.scope, at))
             self.block = len(self.blocks) - 1
 
@@ -876,19 +893,22 @@ class _Reader:
         on_name = isinstance(subject, Name) and subject.id == "__name__"
         for case in node.cases:  # type: ignore[attr-defined]
             self.statement = at
-            main = False
+            main = worker = False
             for inner in ast.walk(case.pattern):
                 name = getattr(inner, "name", None) or getattr(inner, "rest", None)
                 if isinstance(name, str):
                     self.bind(name, "match", Opaque((subject,)))
-                if on_name and isinstance(inner, ast.Constant) and inner.value == "__main__":
-                    main = True
+                if on_name and isinstance(inner, ast.Constant):
+                    main |= inner.value == "__main__"
+                    worker |= inner.value == "__mp_main__"
                 if isinstance(inner, ast.Name):
                     self.loads.append((inner.id, Use(self.scope, at, "run")))
             if case.guard is not None:
                 self.expr(case.guard)
             anything = case.guard is None and isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
-            self.block_of("guard" if main else "case", case.body, at, Literal(value=True) if anything else None)
+            self.block_of(
+                "guard" if main and not worker else "case", case.body, at, Literal(value=True) if anything else None
+            )
 
     def stmt_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         at = self.statement
@@ -1045,7 +1065,7 @@ class _Reader:
 
     def expr_IfExp(self, node: ast.IfExp) -> Expr:
         body = self.expr(node.body)
-        self.expr(node.test)
+        self.tests[self.statement] = self.expr(node.test)
         return Choice("if", (body, self.expr(node.orelse)))
 
     def expr_BoolOp(self, node: ast.BoolOp) -> Expr:
@@ -1149,9 +1169,9 @@ def _position(node: ast.expr | ast.keyword) -> tuple[int, int]:
 
 
 def _leaves(body: Sequence[ast.stmt]) -> bool:
-    """Whether a block ends the program: ``raise`` or a call of an exit function."""
+    """Whether a block ends the program or its function: ``raise``, ``return`` or a call of an exit function."""
     match body[-1]:
-        case ast.Raise():
+        case ast.Raise() | ast.Return():
             return True
         case ast.Expr(value=ast.Call(func=func)):
             return ast.unparse(func) in _EXITS

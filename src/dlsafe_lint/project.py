@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from dlsafe_lint import apis
 from dlsafe_lint.apis import datasets
+from dlsafe_lint.apis.cli import NAMESPACES
 from dlsafe_lint.apis.handles import LIBRARIES, PATHS
 from dlsafe_lint.facts import (
     NOTHING,
@@ -558,7 +559,9 @@ class Project:
             case Collection() | Comprehension():
                 return [Value(_kind(expr), expr=expr, where=where)]
             case Subscript(inner, key):
-                return self._flat(self.item(value, key, depth + 1) for value in self.values(inner, where, depth + 1))
+                owners = self.values(inner, where, depth + 1)
+                having = [value for value in owners if not _lacks(value, key)]
+                return self._flat(self.item(value, key, depth + 1) for value in having or owners)
             case Derived("each", inner):
                 return self._flat(self.elements(value, depth + 1) for value in self.values(inner, where, depth + 1))
             case Derived("entered" | "awaited", inner):
@@ -639,9 +642,40 @@ class Project:
                 return self.instance_attribute(value, attr, depth)
             case "made" if value.name == "super" and value.where:
                 return self._above(value.where, attr)
+            case "made" if value.name in NAMESPACES and (found := self._configured(value, attr, depth)):
+                return found
             case "made" | "part":
-                return [Value("part", attr, of=value, where=value.where, expr=value.expr, via=value.via)]
+                return [self._part(value, attr)]
         return [UNKNOWN]
+
+    def _part(self, value: Value, name: str) -> Value:
+        return Value("part", name, of=value, where=value.where, expr=value.expr, via=value.via)
+
+    def _configured(self, value: Value, name: str, depth: int) -> list[Value]:
+        """Return an attribute or item of a namespace, as far as it is written out; a dict in it is a namespace too."""
+        if not isinstance(value.expr, Call) or value.where is None:
+            return []
+        call, where = value.expr, value.where
+        for key, given in call.keywords:
+            if key == name:
+                return self._namespaces(value, self.values(given, where, depth + 1))
+        found = []
+        for arg in call.args[:1]:
+            for passed in self.values(arg, where, depth + 1):
+                if not _lacks(passed, Literal(name)):
+                    found += [each for each in self.item(passed, Literal(name), depth + 1) if each.kind != "unknown"]
+        return self._namespaces(value, found)
+
+    def _namespaces(self, outer: Value, values: list[Value]) -> list[Value]:
+        """Return values, and each dict among them as the namespace that the outer one makes of it."""
+        made = []
+        for value in values:
+            if isinstance(value.expr, Collection) and value.expr.kind == "dict" and value.where is not None:
+                wrapped = Call(-1, NOTHING, (value.expr,), (), 0, value.where.scope, value.where.statement)
+                made.append(value._replace(kind="made", name=outer.name, expr=wrapped))
+            else:
+                made.append(value)
+        return made
 
     def _of_class(self, found: Value, owner: Value) -> Value:
         """Return a class method together with the class that it is taken from, which is what ``cls`` is in it."""
@@ -688,6 +722,9 @@ class Project:
         """Return what an attribute of an instance of a project class is: what any method stores, else the class's."""
         if value.site is None:
             return [UNKNOWN]
+        given = self._given_to_record(value, attr, depth)
+        if given is not None:
+            return given
         found: list[Value] = []
         for facts, store in self.stores(value.site, attr):
             if store.value is None:
@@ -704,6 +741,54 @@ class Project:
                 bound = [each for v in bound for each in self._overrides(value.site, attr, v)]
             return [*found, *bound]
         return found or self._declared(value.site, attr) or [UNKNOWN]
+
+    def _given_to_record(self, value: Value, attr: str, depth: int) -> list[Value] | None:
+        """Return what a dataclass (attrs class, named tuple, pydantic model) is given for a field, or its default.
+
+        None where the attribute is no field of such a class, or is assigned anywhere else.
+        """
+        call, site = value.expr, value.site
+        if not isinstance(call, Call) or value.where is None or site is None or self.stores(site, attr):
+            return None
+        fields = self.answer(("fields", site), lambda: self._fields(site))
+        if attr not in fields:
+            return None
+        passed = self.argument_at(call, value.where, attr, list(fields).index(attr))
+        if passed is not None:
+            return self.values(*passed, depth + 1)
+        defaults = self.class_attribute(site, attr, depth)
+        return self._flat(self._field_default(default, depth) for default in defaults) if defaults else None
+
+    def _field_default(self, value: Value, depth: int) -> list[Value]:
+        """Return the default that ``field(default=1)`` or ``field(default_factory=list)`` speaks of."""
+        if value.kind != "made" or value.name not in _FIELDS or not isinstance(value.expr, Call) or not value.where:
+            return [value]
+        call, where = value.expr, value.where
+        default = call.keyword("default") or (call.args[0] if call.args else None)
+        if default is not None:
+            return self.values(default, where, depth + 1)
+        factory = call.keyword("default_factory") or call.keyword("factory")
+        return (
+            self.result(Call(-1, factory, (), (), call.line, call.scope, call.statement), where) if factory else [value]
+        )
+
+    def _fields(self, site: Site) -> dict[str, None]:
+        """Return the fields of a class whose constructor takes them in their order, none for any other class."""
+        found: dict[str, None] = {}
+        bases = self.ancestors(site)
+        records = any(base.name.rpartition(".")[2] in _RECORDS for base in bases if base.site is None)
+        for base in reversed(bases):
+            if base.site is None:
+                continue
+            scope = self.scope(base.site)
+            names = {(dotted(each.func if isinstance(each, Call) else each) or "") for each in scope.decorators}
+            if "__init__" in scope.bindings:
+                return {}
+            if records or any(name.rpartition(".")[2] in _RECORDS for name in names):
+                for name, bindings in scope.bindings.items():
+                    if all(binding.how in ("assign", "annotation") for binding in bindings):
+                        found[name] = None
+        return found
 
     def _declared(self, site: Site, attr: str) -> list[Value]:
         """Return what the annotation of an attribute in the class body says (``root: Path``)."""
@@ -784,8 +869,10 @@ class Project:
                 return self.elements(value, depth)
             case "instance" if value.site and not isinstance(key, Literal) and self._is_sliceable(value.site):
                 return [value]
+            case "made" if isinstance(key, Literal) and isinstance(key.value, str) and value.name in _NAMED:
+                return self._configured(value, key.value, depth) or [self._part(value, _spelled(key))]
             case "made" | "part":
-                return [Value("part", _spelled(key), of=value, where=value.where, expr=value.expr, via=value.via)]
+                return [self._part(value, _spelled(key))]
             case "external" if value.name.endswith(".__dict__"):
                 return self._by_name(value._replace(name=value.name.removesuffix(".__dict__")), key, depth)
         return [UNKNOWN]
@@ -877,7 +964,11 @@ class Project:
             match value.expr:
                 case Collection("dict", items, keys) if value.kind == "collection":
                     if call.func.attr == "get":
-                        found.extend(self.item(value, call.args[0], depth + 1) if call.args else ())
+                        missing = bool(call.args) and _lacks(value, call.args[0])
+                        if missing and len(call.args) > 1:
+                            found.extend(self.values(call.args[1], where, depth + 1))
+                        elif call.args and not missing:
+                            found.extend(self.item(value, call.args[0], depth + 1))
                         continue
                     if call.func.attr == "items":
                         pairs = zip(keys, items, strict=False)
@@ -1255,6 +1346,14 @@ class Project:
         return self.callee(facts, call) in apis.TEST_RUNNERS or name.rpartition(".")[2] in ("exit", "TestLoader")
 
 
+def _lacks(value: Value, key: Expr) -> bool:
+    """Whether a value is a dict that is written out whole and doesn't have the key, also written out."""
+    match value.expr, key:
+        case Collection("dict", _, keys), Literal(wanted) if value.kind == "collection":
+            return all(isinstance(each, Literal) and each.value != wanted for each in keys)
+    return False
+
+
 def _spelled(key: Expr) -> str:
     """Return "[name]" for an item by that name, "[#1]" by number, "[:]" by slice or several keys, else "[]"."""
     if isinstance(key, Literal) and isinstance(key.value, str):
@@ -1424,6 +1523,9 @@ def _exclusive(facts: ModuleFacts, one: int, other: int) -> bool:
     return False
 
 
+_NAMED = NAMESPACES | {"dict"}
+_RECORDS = frozenset({"dataclass", "define", "frozen", "mutable", "attrs", "NamedTuple", "BaseModel", "BaseSettings"})
+_FIELDS = frozenset({"dataclasses.field", "attr.ib", "attrs.field", "pydantic.Field"})
 _PROPERTIES = frozenset({"property", "cached_property", "setter", "getter", "deleter"})
 _RUN_BY_TOOLS = frozenset({"conftest.py", "setup.py", "noxfile.py", "versioneer.py", "hubconf.py"})
 _BRANCHES = frozenset({"if", "else", "case", "guard", "unguarded"})

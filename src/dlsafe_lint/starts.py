@@ -9,25 +9,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from dlsafe_lint.apis.workers import (
+    ADDING,
     ALWAYS_SPAWN,
     COMMAND_APPS,
     CONSUMERS,
     CONTEXTS,
     KEEPERS,
+    LOADERS,
+    LOADERS_HELD,
     OWN_LOADERS,
     POOL_METHODS,
     POOLS,
+    REGISTERING,
     RUNNERS,
     START_METHOD_ARGUMENTS,
     STARTERS,
+    TEST_CASES,
+    TESTS,
     Consumer,
+    OwnLoader,
 )
+from dlsafe_lint.counts import positive
 from dlsafe_lint.facts import (
     Attribute,
     Call,
     Collection,
     Compared,
     Derived,
+    Entered,
     Expr,
     Iteration,
     Lambda,
@@ -40,11 +49,12 @@ from dlsafe_lint.facts import (
 from dlsafe_lint.facts import Literal as Constant
 from dlsafe_lint.finding import START_METHODS, Place
 from dlsafe_lint.project import Frame, Project, Site, Value, Where
-from dlsafe_lint.workers import context_methods, loader_of, positive
+from dlsafe_lint.workers import context_methods, loader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from dlsafe_lint.facts import Block
     from dlsafe_lint.finding import Confidence, StartMethod
     from dlsafe_lint.workers import Loader
 
@@ -72,6 +82,7 @@ class Start(NamedTuple):
         methods: the start methods that they may have.
         names: the functions called on the way, outermost first ("main", "train").
         via: the same with its places, down to where the loader is made.
+        exits: the call, on the way, that ends the process in a worker before it gets there ("unittest.main").
     """
 
     kind: Kind
@@ -80,6 +91,7 @@ class Start(NamedTuple):
     methods: frozenset[StartMethod]
     names: tuple[str, ...] = ()
     via: tuple[Place, ...] = ()
+    exits: str = ""
 
     @property
     def breaks(self) -> frozenset[StartMethod]:
@@ -107,17 +119,18 @@ class ImportStart(NamedTuple):
         return self.at.number if isinstance(self.at, Call) else None
 
 
-Event: TypeAlias = "Call | Iteration | Result"
+Event: TypeAlias = "Call | Iteration | Result | Entered"
 
 
 class _Edge(NamedTuple):
-    """The body of a function runs."""
+    """The body of a function runs; ``exits`` as in `Start`."""
 
     body: Site
     frame: Frame | None
     name: str
     line: int
     certain: bool
+    exits: str = ""
 
 
 def starts(project: Project, site: Site, frame: Frame | None = None) -> Start | None:
@@ -176,17 +189,44 @@ def _forks(project: Project, facts: ModuleFacts) -> bool:
 
 
 def _set_calls(project: Project, facts: ModuleFacts) -> list[Call]:
-    return [
-        call
-        for call in facts.calls
-        if _last(call.func) in _spelled(project, "set_start_method")
-        and facts.runs_at_import(call.scope)
-        and project.callee(facts, call) == "multiprocessing.set_start_method"
-    ]
+    """Return the calls of ``set_start_method`` that a module makes when it is imported, not through functions."""
+    return [call for call, at in _calls_that_set(project).get(facts.path, ()) if at.call is call]
 
 
-def _spelled(project: Project, name: str) -> set[str]:
-    return {name} | project.renamed.get(name, set())
+class _Set(NamedTuple):
+    """The call of ``set_start_method`` in the module ``facts``."""
+
+    facts: ModuleFacts
+    call: Call
+
+
+def _calls_that_set(project: Project) -> dict[str, list[tuple[Call, _Set]]]:
+    """Return per module the calls made when it is imported that set the start method, themselves or in a function."""
+
+    def table() -> dict[str, list[tuple[Call, _Set]]]:
+        made: dict[str, list[tuple[Call, _Set]]] = {}
+        for name in ("set_start_method", *sorted(project.renamed.get("set_start_method", ()))):
+            for facts, call in project.calls_by_name.get(name, ()):
+                if project.callee(facts, call) == "multiprocessing.set_start_method":
+                    found = _Set(facts, call)
+                    for caller, at in _made_at_import(project, facts, call, found):
+                        made.setdefault(caller.path, []).append((at, found))
+        return made
+
+    return project.answer("set start method", table)
+
+
+def _made_at_import(
+    project: Project, facts: ModuleFacts, call: Call, setting: _Set, depth: int = 0
+) -> Iterator[tuple[ModuleFacts, Call]]:
+    """Yield the calls at import time by which a call is made: itself, or calls of the function in which it stands."""
+    if facts.runs_at_import(call.scope):
+        yield facts, call
+        return
+    scope = facts.scopes[facts.function_of(call.scope)]
+    if depth < _DEEP and scope.kind == "function" and _is_repeated(project, facts, call, setting):
+        for caller, each in project.callers(Site(facts.path, scope.index)):
+            yield from _made_at_import(project, caller, each, setting, depth + 1)
 
 
 def start_method(project: Project, facts: ModuleFacts, call: Call) -> frozenset[StartMethod]:
@@ -199,7 +239,7 @@ class MethodSet(NamedTuple):
     """A call of ``set_start_method`` that each worker repeats when it imports the module.
 
     Attributes:
-        call: the call.
+        call: the call, of ``set_start_method`` or of a function that calls it.
         methods: what it may set.
         start: the workers that then die.
         via: from the program that starts them to where it does.
@@ -209,6 +249,11 @@ class MethodSet(NamedTuple):
     methods: frozenset[StartMethod]
     start: Start
     via: tuple[Place, ...]
+
+    @property
+    def words(self) -> str:
+        """What is called ("set_start_method")."""
+        return _words(self.call).rpartition(".")[2]
 
 
 def methods_set_at_import(project: Project, facts: ModuleFacts) -> list[MethodSet]:
@@ -223,21 +268,23 @@ def methods_set_at_import(project: Project, facts: ModuleFacts) -> list[MethodSe
     """
     if project.is_test(facts):
         return []
-    calls = [call for call in _set_calls(project, facts) if _is_repeated(project, facts, call)]
     found = []
-    for call in calls:
-        methods = start_method(project, facts, call)
-        if methods == {"fork"}:
+    for call, setting in _calls_that_set(project).get(facts.path, ()):
+        methods = start_method(project, *setting)
+        if methods == {"fork"} or not _is_repeated(project, facts, call, setting):
             continue
         started = _started_by_program(project, facts)
         if started is not None:
-            found.append(MethodSet(call, methods, *started))
+            start, via = started
+            if setting.call is not call:
+                via = (Place(setting.facts.path, setting.call.line, f"`{_words(setting.call)}` is called here"), *via)
+            found.append(MethodSet(call, methods, start, via))
     return found
 
 
-def _is_repeated(project: Project, facts: ModuleFacts, call: Call) -> bool:
-    """Whether a worker that imports the module makes the call, and nothing catches its error or forces it."""
-    force = project.argument(facts, call, "force", 1)
+def _is_repeated(project: Project, facts: ModuleFacts, call: Call, setting: _Set) -> bool:
+    """Whether a worker that runs the function or module makes the call, and nothing catches its error or forces it."""
+    force = project.argument(setting.facts, setting.call, "force", 1)
     if force is not None and force[0] != Constant(value=False):
         return False
     for block in facts.enclosing_blocks(call.statement):
@@ -292,6 +339,16 @@ def importers(project: Project, facts: ModuleFacts) -> list[tuple[ModuleFacts, i
     return project.answer("importers", table).get(facts.path, [])
 
 
+def freezing(project: Project, facts: ModuleFacts) -> list[Call]:
+    """Return the calls of ``multiprocessing.freeze_support`` in a module.
+
+    It does nothing in a program that is not frozen into an executable (documentation of multiprocessing), wherever it
+    stands: so it is never a fault by itself, and never a guard.
+    """
+    calls = [call for other, call in project.calls_by_name.get("freeze_support", ()) if other is facts]
+    return [call for call in calls if project.callee(facts, call) == "multiprocessing.freeze_support"]
+
+
 def waits_for_itself(project: Project, facts: ModuleFacts) -> bool:
     """Tell whether a module that others import sends functions of its own through a pool while it is imported.
 
@@ -332,15 +389,39 @@ def _events(project: Project, facts: ModuleFacts) -> dict[int, list[Event]]:
     table: dict[int, list[Event]] = {}
     chained: list[Event] = [*facts.iterations, *facts.calls]
     chained += [result for result in facts.results if result.how == "yield from"]
+    chained += facts.entered
     chained.sort(key=lambda event: event.statement)
     alive = _alive(project)
     for event in chained:
         if not _matters(facts, event, alive):
             continue
-        if not any(facts.in_block(event.statement, kind) for kind in _NOT_RUN):
+        if not any(block.kind in _NOT_RUN or _in_notebook(block) for block in facts.enclosing_blocks(event.statement)):
             table.setdefault(facts.function_of(event.scope), []).append(event)
     project.answers[key] = table
     return table
+
+
+def _in_notebook(block: Block) -> bool:
+    """Whether a block runs in a notebook only: ``if get_ipython():``, ``if "google.colab" in sys.modules:``."""
+    match block.kind, block.test:
+        case "if", Call(_, func) | Attribute(Call(_, func)) | Compared("IsNot", Call(_, func), Constant(None)):
+            return _last(func) in _NOTEBOOK
+        case "else", Compared("Is", Call(_, func), Constant(None)):
+            return _last(func) in _NOTEBOOK
+        case "if", Name() | Attribute() as name:
+            return _last(name) in _NOTEBOOK
+        case "if", Compared("In", Constant(str(name))):
+            return name in _NOTEBOOK
+    return False
+
+
+_NOTEBOOK = frozenset(
+    {
+        *("get_ipython", "in_notebook", "is_notebook", "IN_NOTEBOOK", "in_colab", "is_colab", "IN_COLAB"),
+        *("ipykernel", "google.colab"),
+    }
+)
+"""Names of what tells a notebook from a program."""
 
 
 def _alive(project: Project) -> frozenset[str]:
@@ -361,19 +442,40 @@ def _named_alive(project: Project) -> frozenset[str]:
         for scope in facts.scopes:
             for base in scope.bases:
                 callers.setdefault(_last(base), set()).add(scope.name)
+            for decorator in scope.decorators:
+                called = decorator.func if isinstance(decorator, Call) else decorator
+                callers.setdefault(_last(called), set()).add(scope.name)
+                if isinstance(called, Attribute) and called.attr in REGISTERING:  # `@app.command()`
+                    callers.setdefault(scope.name, set()).add(_last(called.value))
+            for name, bindings in scope.bindings.items():
+                for binding in bindings:
+                    for inner, caller in _behind(binding.value, name):
+                        callers.setdefault(inner, set()).add(caller)
+        for entered in facts.entered:
+            if not _plain(entered.value):
+                callers.setdefault("__enter__", set()).update(owners[facts.function_of(entered.scope)])
         for iteration in facts.iterations:
             if not _plain(iteration.iterable):
                 todo |= owners[facts.function_of(iteration.scope)]
         for result in facts.results:
             if result.how == "yield from":
                 todo |= owners[result.scope]
+            elif isinstance(result.value, Name) and "def" in _ways(facts, result.value.id, result.scope):
+                callers.setdefault(result.value.id, set()).update(owners[result.scope])  # a decorator
         for call in facts.calls:
             own = owners[facts.function_of(call.scope)]
             name = _last(call.func)
             if name in _EAGER and not all(_plain(arg) for arg in call.args):
                 todo |= own
-            elif name:
+            elif name and not _is_passed(facts, call):
                 callers.setdefault(name, set()).update(own)
+            else:
+                callers.setdefault(_HANDED_ON, set()).update(own)
+            for added, owner in _registered(call):
+                callers.setdefault(added, set()).add(owner)
+            for arg in (*call.args, *(value for _, value in call.keywords)):
+                if _may_be_function(facts, arg, call.scope):
+                    callers.setdefault(_last(arg), set()).add(_HANDED_ON)
     found: set[str] = set()
     while todo:
         name = todo.pop()
@@ -382,6 +484,51 @@ def _named_alive(project: Project) -> frozenset[str]:
             todo |= callers.get(name, set())
             todo |= project.renamed.get(name, set())
     return frozenset(found)
+
+
+_HANDED_ON = "(handed on)"
+"""Stands among the names of functions for all that are called through a parameter or an item of a collection."""
+
+
+def _is_passed(facts: ModuleFacts, call: Call) -> bool:
+    """Whether a call calls a parameter or a loop's variable."""
+    return isinstance(call.func, Name) and bool(_ways(facts, call.func.id, call.scope) & {"param", "for"})
+
+
+def _may_be_function(facts: ModuleFacts, arg: Expr, scope: int) -> bool:
+    """Whether an argument may be a function or a method, by the looks of it."""
+    match arg:
+        case Name(name):
+            return bool(_ways(facts, name, scope) & {"def", "import"})
+        case Attribute(Name(name), _):
+            return name == "self" or "import" in _ways(facts, name, scope)
+    return False
+
+
+def _ways(facts: ModuleFacts, name: str, scope: int) -> set[str]:
+    """Return the ways in which a name is bound that is read in a scope."""
+    found = facts.resolve(name, scope)
+    return {each.how for each in facts.scopes[found].bindings[name]} if found >= 0 else set()
+
+
+def _registered(call: Call) -> Iterator[tuple[str, str]]:
+    """Yield functions and the names by which a parser or a group of commands then calls them."""
+    match call.func:
+        case Attribute(_, "set_defaults"):
+            yield from ((_last(value), name) for name, value in call.keywords if name and _last(value))
+        case Attribute(owner, attr) if attr in ADDING:
+            yield from ((_last(arg), _last(owner)) for arg in call.args if _last(arg))
+
+
+def _behind(value: Expr, name: str) -> Iterator[tuple[str, str]]:
+    """Yield the names of functions that a variable stands for, and by which name they are called then."""
+    match value:
+        case Name(inner) | Attribute(_, inner):
+            yield inner, name
+        case Call(_, Name("partial") | Attribute(_, "partial"), (Name(inner) | Attribute(_, inner), *_)):
+            yield inner, name
+        case Collection(_, items):
+            yield from ((item.id, _HANDED_ON) for item in items if isinstance(item, Name))
 
 
 def _owners(facts: ModuleFacts) -> list[set[str]]:
@@ -403,8 +550,10 @@ def _starting(project: Project) -> set[str]:
             mentioned |= {part for each in statement.names for part in each.name.split(".")}
         for scope in facts.scopes:
             mentioned |= {_last(base) for base in scope.bases}
-    found = set()
-    for name in (*STARTERS, *CONSUMERS, *RUNNERS):
+        for read in facts.reads:
+            mentioned.update(read.split("."))
+    found = {"__iter__", "run_in_executor"}
+    for name in (*STARTERS, *CONSUMERS, *RUNNERS, *TESTS):
         owner, _, own = name.rpartition(".")
         owner = owner.removesuffix(".from_argparse_args").rpartition(".")[2]
         if own not in _EAGER and (not owner[:1].isupper() or owner in mentioned):
@@ -412,6 +561,9 @@ def _starting(project: Project) -> set[str]:
     for name, trainer in OWN_LOADERS.items():
         if name.rpartition(".")[2] in mentioned:
             found |= trainer.methods
+    for name, app in COMMAND_APPS.items():
+        if name.rpartition(".")[2] in mentioned:
+            found |= app.runs - {""}
     return found
 
 
@@ -421,6 +573,8 @@ def _matters(facts: ModuleFacts, event: Event, alive: frozenset[str]) -> bool:
         return not _plain(event.iterable)
     if isinstance(event, Result):
         return True
+    if isinstance(event, Entered):
+        return "__enter__" in alive
     name = _last(event.func)
     if name in alive:
         return True
@@ -428,8 +582,7 @@ def _matters(facts: ModuleFacts, event: Event, alive: frozenset[str]) -> bool:
         return not all(_plain(arg) for arg in event.args)
     if not isinstance(event.func, Name):
         return not name
-    scope = facts.resolve(name, event.scope)
-    return scope >= 0 and any(each.how not in ("import", "def", "class") for each in facts.scopes[scope].bindings[name])
+    return bool(_ways(facts, name, event.scope) - {"import", "def", "class"})
 
 
 def _last(expr: Expr) -> str:
@@ -465,6 +618,7 @@ _EAGER = frozenset(name for name, consumer in CONSUMERS.items() if "." not in na
 
 _METHODS = frozenset(
     {
+        "__iter__",
         *(name.rpartition(".")[2] for table in (STARTERS, CONSUMERS) for name in table),
         *(method for own in OWN_LOADERS.values() for method in own.methods),
     }
@@ -565,7 +719,7 @@ class _Walk:
         if scope.kind != "function" or not scope.params or facts.scopes[scope.parent].kind != "class":
             return
         subclasses = self.project.subclasses(Site(site.path, scope.parent))
-        used = event.iterable if isinstance(event, Iteration) else event.value if isinstance(event, Result) else event
+        used = event if isinstance(event, Call) else event.iterable if isinstance(event, Iteration) else event.value
         iterates = not isinstance(event, Call) or _last(event.func) in _EAGER | _METHODS
         for expr in walk(used) if subclasses else ():
             match expr:
@@ -653,7 +807,12 @@ class _Walk:
             return None
         hop = Place(facts.path, edge.line, _hop(facts, scope, "calls", edge.name))
         confidence = start.confidence if edge.certain else "likely"
-        return start._replace(names=(edge.name, *start.names), via=(hop, *start.via), confidence=confidence)
+        return start._replace(
+            names=(edge.name, *start.names),
+            via=(hop, *start.via),
+            confidence=confidence,
+            exits=edge.exits or start.exits,
+        )
 
     def found(self, event: Event, where: Where) -> Iterator[Start | _Edge]:
         match event:
@@ -661,6 +820,8 @@ class _Walk:
                 yield from self.iterated(iterable, where, where.facts.statements[event.statement].line)
             case Result(_, value):
                 yield from self.iterated(value, where, where.facts.statements[event.statement].line)
+            case Entered(value):
+                yield from self.entered(value, where, where.facts.statements[event.statement].line)
             case Call():
                 yield from self.called(event, where)
 
@@ -682,8 +843,13 @@ class _Walk:
                     yield _Edge(body, callee.where.frame, "<lambda>", call.line, certain)
                 case "unknown" if isinstance(call.func, Attribute) and call.func.attr in _METHODS:
                     yield from self.inherited(call.func, call, where)
+                case "made" if callee.name == "functools.partial" and isinstance(callee.expr, Call) and callee.where:
+                    yield from self.partial(callee.expr, callee.where, call, where)
                 case _:
                     yield from self.library(_named(callee), callee, call, where, certain)
+        if isinstance(call.func, Attribute):  # `args.func(args)`
+            for site in self.defaults(call.func.attr, where.facts):
+                yield _Edge(site, None, self.project.scope(site).name, call.line, False)
 
     def function(self, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[_Edge]:
         if callee.site is None:
@@ -692,9 +858,55 @@ class _Walk:
         if not scope.is_generator:
             frame = self.project.bind(callee.site, where.facts, call, where, callee.of)
             yield _Edge(callee.site, frame, _shown(self.project, callee), call.line, certain)
+        for wrapper in self.wrappers(callee.site):
+            if wrapper.site is not None and wrapper.site != callee.site:
+                frame = self.project.bind(wrapper.site, where.facts, call, where, callee.of)
+                yield _Edge(wrapper.site, frame, _shown(self.project, callee), call.line, certain)
         # a group of commands runs the one that the command line names
-        for command in self.commands(where.facts if callee.site.path == where.facts.path else None, scope.name):
+        for command in self.commands(callee):
             yield _Edge(command, None, self.project.scope(command).name, call.line, False)
+
+    def wrappers(self, site: Site) -> list[Value]:
+        """Return the functions of the project that the decorators of a function put in its place."""
+
+        def made() -> list[Value]:
+            facts = self.project.modules[site.path]
+            scope = facts.scopes[site.scope]
+            at = Where(facts, scope.parent, scope.statement)
+            found = []
+            for decorator in scope.decorators:
+                applied = Call(-1, decorator, (Name(scope.name),), (), scope.line, scope.parent, scope.statement)
+                found += [value for value in self.project.result(applied, at) if value.kind == "function"]
+            return found
+
+        return self.project.answer(("wrappers", site), made)
+
+    def partial(self, made: Call, at: Where, call: Call, where: Where) -> Iterator[_Edge]:
+        """Look at a call of ``partial(function, …)``: its arguments stand before those of the call."""
+        same = made.scope == call.scope and where.facts is at.facts
+        both = made._replace(
+            args=(*made.args[1:], *(call.args if same else ())),
+            keywords=(*made.keywords, *(call.keywords if same else ())),
+        )
+        for value in self.project.values(made.args[0], at, 1) if made.args else ():
+            if value.kind == "function" and value.site:
+                frame = self.project.bind(value.site, at.facts, both, at, value.of) if same else None
+                yield _Edge(value.site, frame, _shown(self.project, value), call.line, True)
+
+    def defaults(self, name: str, facts: ModuleFacts) -> list[Site]:
+        """Return the functions that ``parser.set_defaults(func=train)`` makes an attribute of the arguments."""
+
+        def table() -> dict[tuple[str, str], list[Site]]:
+            made: dict[tuple[str, str], list[Site]] = {}
+            for other, call in self.project.calls_by_name.get("set_defaults", ()):
+                at = Where(other, call.scope, call.statement)
+                for keyword, passed in call.keywords:
+                    for value in self.project.values(passed, at) if keyword else ():
+                        if keyword and value.kind == "function" and value.site:
+                            made.setdefault((other.path, keyword), []).append(value.site)
+            return made
+
+        return self.project.answer("set defaults", table).get((facts.path, name), [])
 
     def constructed(self, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[_Edge]:
         made = Value("instance", callee.name, callee.site, call, where)
@@ -728,52 +940,198 @@ class _Walk:
             yield Start(STARTERS[name], f"{_words(call)}(…)", "certain" if certain else "likely", methods, (), (hop,))  # type: ignore[arg-type]
         elif name in CONSUMERS:
             consumer = CONSUMERS[name]
-            if not consumer.lazily:
+            if not consumer.lazily and not self.is_off(consumer, call, where):
                 for argument, at in self.consumed(consumer, call, where):
-                    yield from self.iterated(argument, at, call.line, consumer.hooks or None)
+                    yield from self.iterated(argument, at, call.line, consumer)
         elif name in RUNNERS:
-            passed = self.project.argument_at(call, where, *RUNNERS[name])
-            for value in self.project.values(*passed) if passed else ():
-                if value.kind == "function" and value.site:
-                    yield _Edge(value.site, None, value.name, call.line, certain)
-        elif callee.kind == "made" and name in COMMAND_APPS and isinstance(call.func, Name):
-            for command in self.commands(where.facts, call.func.id):
-                yield _Edge(command, None, self.project.scope(command).name, call.line, False)
+            yield from self.run(name, callee, call, where, certain)
+        elif name in TESTS:
+            for site in self.tests(where.facts):
+                yield _Edge(site, None, self.project.scope(site).qualname, call.line, False, _words(call))
         else:
-            owner, _, method = name.rpartition(".")
+            owner, _, method = (name, "", "") if name in COMMAND_APPS else name.rpartition(".")
+            app = COMMAND_APPS.get(owner)
+            if app and method in app.runs:
+                for command in self.commands(_object(callee)):
+                    yield _Edge(command, None, self.project.scope(command).name, call.line, False)
             own = OWN_LOADERS.get(owner)
             if own and method in own.methods:
-                yield from self.own_loader(own.settings, own.workers, callee, call, where)
+                yield from self.own_loaders(own, callee, call, where)
+            elif method == "__iter__":
+                yield from self.asked(callee, call, where)
+            elif method == "run_in_executor":
+                yield from self.executed(call, where)
 
-    def own_loader(
-        self, settings: tuple[str, int], workers: str, callee: Value, call: Call, where: Where
-    ) -> Iterator[Start]:
-        made = callee.of if callee.kind == "part" else callee
-        if made is None or not isinstance(made.expr, Call) or made.where is None:
-            return
-        passed = self.project.argument_at(made.expr, made.where, *settings)
+    def is_off(self, consumer: Consumer, call: Call, where: Where) -> bool:
+        """Whether a call says that it iterates nothing: ``LightningCLI(run=False)``."""
+        passed = self.project.argument_at(call, where, consumer.unless) if consumer.unless else None
+        return passed is not None and passed[0] == Constant(value=False)
+
+    def asked(self, callee: Value, call: Call, where: Where) -> Iterator[Start | _Edge]:
+        """Look at ``loader.__iter__()``, also of a loader's class by its subclass (``super().__iter__()``)."""
+        if callee.kind == "part" and callee.of is not None:
+            yield from self.each([callee.of], call.func, where, call.line)
+        elif callee.name.removesuffix(".__iter__") in LOADERS:
+            scope = where.facts.scopes[where.facts.function_of(where.scope)]
+            if self.roughly:
+                yield Start("loader", callee.name, "likely", _ALL)
+            elif scope.params:
+                yield from self.iterated(Name(scope.params[0].name), where, call.line)
+
+    def executed(self, call: Call, where: Where) -> Iterator[Start]:
+        """Look at ``loop.run_in_executor(executor, …)``."""
+        passed = self.project.argument_at(call, where, "executor", 0)
         for value in self.project.values(*passed) if passed else ():
-            if value.kind != "made" or not isinstance(value.expr, Call) or value.where is None:
-                continue
-            count = self.project.argument_at(value.expr, value.where, workers)
-            confidence = positive(self.project, *count) if count else None
-            if confidence:
-                hops = (
-                    Place(where.facts.path, call.line, f"`{_words(call)}` iterates its loaders"),
-                    Place(value.where.facts.path, value.expr.line, f"`{workers}` is set here"),
-                )
-                yield Start("loader", f"{_words(call)}(…)", confidence, _ALL, (), hops)
+            if value.name == "concurrent.futures.ProcessPoolExecutor" and value.kind == "made":
+                words = _words(call)
+                hop = Place(where.facts.path, call.line, _hop(where.facts, where.scope, "starts processes by", words))
+                methods = self.methods_of("", value, call, where)
+                yield Start("executor", f"{words}(…)", "certain", methods, (), (hop,))
 
-    def commands(self, facts: ModuleFacts | None, app: str) -> Iterator[Site]:
-        """Yield the functions of a module that ``@app.command()`` and the like register."""
-        if facts is None:
-            return
+    def run(self, name: str, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[_Edge]:
+        """Look at what a call runs that is given a function: ``fire.Fire(main)``, ``Thread(target=main).start()``."""
+        runner = RUNNERS[name]
+        passed = self.project.argument_at(call, where, runner.name, runner.position)
+        if runner.of_object:
+            made = _object(callee)
+            if not isinstance(made.expr, Call) or made.where is None:
+                return
+            passed = self.project.argument_at(made.expr, made.where, runner.name, runner.position)
+        if passed is not None:
+            for value in self.project.values(*passed):
+                if value.kind == "function" and value.site:
+                    yield _Edge(value.site, None, value.name, call.line, certain)
+                elif runner.members:
+                    for site in self.members(value):
+                        yield _Edge(site, None, self.project.scope(site).qualname, call.line, False)
+        elif runner.members and not call.args:
+            facts = where.facts
+            for scope in facts.scopes:
+                if scope.kind == "function" and scope.parent == 0:
+                    yield _Edge(Site(facts.path, scope.index), None, scope.name, call.line, False)
+
+    def members(self, value: Value) -> Iterator[Site]:
+        """Yield the functions of a class, an object, or a collection of functions and classes."""
+        match value.expr:
+            case Collection(_, items) if value.kind == "collection" and value.where:
+                for item in items:
+                    for each in self.project.values(item, value.where, 1):
+                        if each.kind == "function" and each.site:
+                            yield each.site
+                        elif each.kind in ("class", "instance"):
+                            yield from self.members(each)
+                return
+        if value.kind in ("class", "instance") and value.site:
+            facts = self.project.modules[value.site.path]
+            for name, bindings in facts.scopes[value.site.scope].bindings.items():
+                if not name.startswith("_") or name in _CONSTRUCTORS:
+                    yield from (Site(facts.path, each.target) for each in bindings if each.how == "def")
+
+    def tests(self, facts: ModuleFacts) -> Iterator[Site]:
+        """Yield the methods of a module's test cases that a test runner calls."""
         for scope in facts.scopes:
-            for decorator in scope.decorators:
-                called = decorator.func if isinstance(decorator, Call) else decorator
-                match called:
-                    case Attribute(Name(owner), "command" | "callback" | "default") if owner == app:
-                        yield Site(facts.path, scope.index)
+            if scope.kind == "class" and self.project.derives_from(Site(facts.path, scope.index), TEST_CASES):
+                for name, bindings in scope.bindings.items():
+                    if name.startswith(("test", "setUp", "asyncSetUp")):
+                        yield from (Site(facts.path, each.target) for each in bindings if each.how == "def")
+
+    def own_loaders(self, own: OwnLoader, callee: Value, call: Call, where: Where) -> Iterator[Start | _Edge]:
+        """Look at a method of an object that makes loaders itself, with as many workers as its settings say."""
+        made = _object(callee)
+        if own.held_by == "method":
+            told = self.told(own, call, where)
+            if told is not None or own.by_default:
+                yield from self.own_start(own, call, where, told)
+        elif not isinstance(made.expr, Call) or made.where is None:
+            return
+        elif own.held_by == "object":
+            told = self.told(own, made.expr, made.where)
+            if told is not None:
+                yield from self.own_start(own, call, where, told)
+        else:
+            passed = self.project.argument_at(made.expr, made.where, *own.settings)
+            if passed is None and made.kind == "instance":
+                passed = self.project.argument_at(made.expr, made.where, own.settings[0], 0)
+            for value in self.project.values(*passed) if passed else ():
+                if value.name in LOADERS_HELD and isinstance(value.expr, Call) and value.where:
+                    for argument in value.expr.args:
+                        yield from self.iterated(argument, value.where, call.line)
+                    continue
+                told = None
+                at: Value | None = value
+                while told is None and at is not None:
+                    if isinstance(at.expr, Call) and at.where is not None:
+                        told = self.told(own, at.expr, at.where)
+                    at = at.of
+                known = value.kind in ("made", "part") and _named(value).partition(".")[0] in _OWNERS
+                if told is not None or (own.by_default and known):
+                    yield from self.own_start(own, call, where, told)
+
+    def told(self, own: OwnLoader, call: Call, where: Where) -> tuple[str, Expr, Where] | None:
+        """Return the keyword of a call that says how many workers there are, and what it says."""
+        for keyword in own.workers:
+            passed = self.project.argument_at(call, where, keyword)
+            if passed is not None:
+                return (keyword, *passed)
+        return None
+
+    def own_start(
+        self, own: OwnLoader, call: Call, where: Where, told: tuple[str, Expr, Where] | None
+    ) -> Iterator[Start]:
+        confidence = positive(self.project, told[1], told[2]) if told is not None else "likely"
+        if confidence is None and not self.roughly:
+            return
+        hops = [Place(where.facts.path, call.line, f"`{_words(call)}` iterates its loaders")]
+        if told is not None:
+            line = (
+                told[2].facts.statements[told[2].statement].line
+                if told[2].statement < len(told[2].facts.statements)
+                else 1
+            )
+            hops.append(Place(told[2].facts.path, line, f"`{told[0]}` is set here"))
+        else:
+            hops.append(Place(where.facts.path, call.line, f"they have workers unless `{own.workers[0]}` is 0"))
+        yield Start("loader", f"{_words(call)}(…)", confidence or "likely", _ALL, (), tuple(hops))
+
+    def commands(self, app: Value) -> list[Site]:
+        """Return the functions registered on a group of commands, with those of the groups added to it."""
+
+        def table() -> dict[object, list[Site | Value]]:
+            made: dict[object, list[Site | Value]] = {}
+            for facts in self.project.modules.values():
+                for scope in facts.scopes:
+                    for decorator in scope.decorators:
+                        called = decorator.func if isinstance(decorator, Call) else decorator
+                        if isinstance(called, Attribute) and called.attr in REGISTERING:
+                            at = Where(facts, scope.parent, scope.statement)
+                            for value in self.project.values(called.value, at):
+                                made.setdefault(_app(value), []).append(Site(facts.path, scope.index))
+            for method, argument in ADDING.items():
+                for facts, call in self.project.calls_by_name.get(method, ()):
+                    passed = self.project.argument(facts, call, *argument)
+                    if passed is None or not isinstance(call.func, Attribute):
+                        continue
+                    for value in self.project.values(call.func.value, Where(facts, call.scope, call.statement)):
+                        made.setdefault(_app(value), []).extend(self.project.values(*passed))
+            return made
+
+        registered = self.project.answer("commands", table)
+        found: dict[Site, None] = {}
+        seen: set[object] = set()
+        todo = [_app(app)]
+        while todo:
+            at = todo.pop()
+            if at is None or at in seen:
+                continue
+            seen.add(at)
+            for each in registered.get(at, ()):
+                site = each.site if isinstance(each, Value) else each
+                if site is not None and self.project.scope(site).kind == "function":
+                    found[site] = None
+                    todo.append(site)
+                elif isinstance(each, Value):
+                    todo.append(_app(each))
+        return list(found)
 
     def methods_of(self, name: str, callee: Value, call: Call, where: Where) -> frozenset[StartMethod]:
         """Return the start methods that the processes of a starting call may have."""
@@ -805,11 +1163,19 @@ class _Walk:
             if passed:
                 yield passed
 
+    def entered(self, entered: Expr, where: Where, line: int) -> Iterator[_Edge]:
+        """Look at the ``__enter__`` of a class of the project."""
+        for value in self.project.values(entered, where):
+            method = self.project.method(value.site, "__enter__") if value.kind == "instance" and value.site else None
+            if method:
+                frame = Frame(method.scope, method.path, {}, True, value)
+                yield _Edge(method, frame, f"{value.name}.__enter__", line, True)
+
     def iterated(
-        self, iterable: Expr, where: Where, line: int, hooks: tuple[str, ...] | None = None, depth: int = 0
+        self, iterable: Expr, where: Where, line: int, consumer: Consumer | None = None, depth: int = 0
     ) -> Iterator[Start | _Edge]:
-        """Look at what is iterated. With ``hooks``, also at loaders in collections and at what these methods return."""
-        yield from self.each(self.project.values(iterable, where), iterable, where, line, hooks, depth)
+        """Look at what is iterated by a loop or by a call of ``consumer``."""
+        yield from self.each(self.project.values(iterable, where), iterable, where, line, consumer, depth)
 
     def each(
         self,
@@ -817,10 +1183,12 @@ class _Walk:
         iterable: Expr,
         where: Where,
         line: int,
-        hooks: tuple[str, ...] | None,
-        depth: int,
+        consumer: Consumer | None = None,
+        depth: int = 0,
     ) -> Iterator[Start | _Edge]:
         certain = len(values) == 1
+        hooks = consumer.hooks if consumer is not None else ()
+        inside = consumer is not None and consumer.inside
         for value in values if depth < 6 else ():
             loader = loader_of(self.project, value)
             if loader is not None:
@@ -840,21 +1208,35 @@ class _Walk:
                 case "instance" if value.site:
                     yield from self.iterator(value, line, certain)
                     if hooks:
-                        yield from self.hooked(value, hooks, where, line, depth)
+                        yield from self.hooked(value, consumer, where, line, depth)
+                case "class" if value.site and hooks:
+                    made = Value("instance", value.name, value.site)
+                    yield from self.hooked(made, consumer, where, line, depth)
                 case "generator" if value.site and isinstance(value.expr, Call) and value.where:
                     frame = self.project.bind(value.site, value.where.facts, value.expr, value.where, value.of)
                     yield _Edge(value.site, frame, _shown(self.project, value), line, certain)
-                case "collection" | "comprehension" if hooks is not None:
-                    yield from self.each(self.project.elements(value), iterable, where, line, hooks, depth + 1)
+                case "collection" | "comprehension" if inside:
+                    yield from self.each(self.within(value), iterable, where, line, consumer, depth + 1)
                 case "made" | "part" if isinstance(value.expr, Call) and value.where:
                     yield from self.wrapped(value, value.expr, value.where, line, depth)
+
+    def within(self, value: Value) -> list[Value]:
+        """Return what is in a collection: of a dict, the values."""
+        match value.expr:
+            case Collection("dict", items) if value.where:
+                return [each for item in items for each in self.project.values(item, value.where, 1)]
+        return self.project.elements(value)
 
     def wrapped(self, value: Value, call: Call, where: Where, line: int, depth: int) -> Iterator[Start | _Edge]:
         """Look into ``enumerate(loader)``, ``tqdm(loader)``, ``accelerator.prepare(loader)``."""
         name = _named(value)
         consumer = Consumer() if name in KEEPERS else CONSUMERS.get(name)
         if consumer and (consumer.lazily or name in KEEPERS):
-            for argument, at in self.consumed(consumer, call, where):
+            passed = list(self.consumed(consumer, call, where))
+            index = value.name.removeprefix("[#").removesuffix("]")
+            if name in KEEPERS and value.kind == "part" and index.isdecimal() and int(index) < len(passed):
+                passed = [passed[int(index)]]  # `model, loader = accelerator.prepare(model, loader)`
+            for argument, at in passed:
                 yield from self.iterated(argument, at, line, depth=depth + 1)
 
     def iterator(self, value: Value, line: int, certain: bool) -> Iterator[_Edge]:
@@ -866,10 +1248,11 @@ class _Walk:
                 yield _Edge(method, frame, f"{value.name}.{name}", line, certain)
 
     def hooked(
-        self, value: Value, hooks: tuple[str, ...], where: Where, line: int, depth: int
+        self, value: Value, consumer: Consumer | None, where: Where, line: int, depth: int
     ) -> Iterator[Start | _Edge]:
         """Look at the loaders that a module or data module hands to a trainer."""
-        for hook in hooks:
+        inside = (consumer or Consumer())._replace(inside=True)
+        for hook in inside.hooks:
             method = self.project.method(value.site, hook) if value.site else None
             if method is None:
                 continue
@@ -879,7 +1262,7 @@ class _Walk:
                 if result.scope == method.scope:
                     at = Where(facts, method.scope, result.statement, frame)
                     values = self.project.values(result.value, at)
-                    yield from self.each(values, Name(f"{value.name}.{hook}()"), where, line, hooks, depth + 1)
+                    yield from self.each(values, Name(f"{value.name}.{hook}()"), where, line, inside, depth + 1)
 
 
 def _first(item: tuple[str, object]) -> str:
@@ -896,6 +1279,24 @@ def _named(value: Value) -> str:
     if value.name.startswith("["):
         return owner
     return f"multiprocessing.{value.name}" if owner in CONTEXTS else f"{owner}.{value.name}"
+
+
+def _object(callee: Value) -> Value:
+    """Return the object whose method is called."""
+    return callee.of if callee.kind == "part" and callee.of is not None else callee
+
+
+def _app(value: Value) -> object:
+    """Return what tells a group of commands from others; None if it is none that can be followed."""
+    if value.kind == "function":
+        return value.site
+    if value.kind == "made" and value.where is not None and value.name in COMMAND_APPS:
+        return (value.where.facts.path, id(value.expr))
+    return None
+
+
+_OWNERS = frozenset(name.partition(".")[0] for name in OWN_LOADERS)
+"""The libraries whose objects make loaders themselves."""
 
 
 def _shown(project: Project, callee: Value) -> str:

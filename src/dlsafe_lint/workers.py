@@ -8,7 +8,8 @@ from dlsafe_lint import apis
 from dlsafe_lint.apis import datasets
 from dlsafe_lint.apis.datasets import WRAPPERS
 from dlsafe_lint.apis.workers import LOADERS, LoaderApi
-from dlsafe_lint.facts import Attribute, Call, Expr, Literal, ModuleFacts, Name, Subscript, dotted
+from dlsafe_lint.counts import positive
+from dlsafe_lint.facts import Attribute, Call, Expr, Literal, ModuleFacts, Name, dotted
 from dlsafe_lint.finding import START_METHODS, Place
 from dlsafe_lint.project import Frame, Project, Site, Value, Where
 
@@ -313,35 +314,6 @@ def never_forks(project: Project) -> bool:
     return False
 
 
-def positive(project: Project, expr: Expr, where: Where) -> Confidence | None:
-    """Tell how sure it is that a ``num_workers`` is positive; None where it is zero as far as the project shows."""
-    values = project.values(expr, where, 1)
-    positive = zero = unknown = argument = 0
-    for value in values:
-        number = value.expr.value if value.kind == "literal" and isinstance(value.expr, Literal) else None
-        if value.kind == "literal":
-            if (isinstance(number, (int, float)) and number > 0 and number is not True) or number is True:
-                positive += 1
-            else:
-                zero += 1
-        elif value.kind == "missing" or (value.kind == "unknown" and value.name == "argument"):
-            argument += 1
-        else:
-            default = _option_default(project, expr, value)
-            if default == "zero":
-                zero += 1
-            elif default == "positive":
-                positive += 1
-                unknown += 1
-            else:
-                unknown += 1
-    if positive and not (zero or unknown or argument):
-        return "certain"
-    if positive or unknown or (argument and not zero):
-        return "likely"
-    return None
-
-
 def _asked_for_elsewhere(project: Project, expr: Expr, where: Where) -> Confidence | None:
     """Tell whether a method's parameter asks for workers in a call whose object can't be followed.
 
@@ -363,53 +335,6 @@ def _asked_for_elsewhere(project: Project, expr: Expr, where: Where) -> Confiden
         if unknown and positive(project, *passed) is not None:
             return "likely"
     return None
-
-
-def _option_default(project: Project, expr: Expr, value: Value) -> str:
-    """Return "zero" or "positive" if the value is a command-line option with such a default, "" otherwise."""
-    name = ""
-    if value.kind == "part":
-        name = value.name
-    if not name and isinstance(expr, Attribute):
-        name = expr.attr
-    if not name and isinstance(expr, Subscript) and isinstance(expr.key, Literal):
-        name = str(expr.key.value)
-    defaults = option_defaults(project).get(name.strip("[]"))
-    if not defaults:
-        return ""
-    if all(default in (0, None) for default in defaults):
-        return "zero"
-    return "positive" if all(isinstance(default, int) and default > 0 for default in defaults) else ""
-
-
-def option_defaults(project: Project) -> dict[str, list[object]]:
-    """Return the defaults of the project's command-line options by destination (argparse's ``add_argument``).
-
-    A default that isn't a literal is left out of the table together with its option.
-    """
-    known = project.answers.get("options")
-    if isinstance(known, dict):
-        return known
-    table: dict[str, list[object]] = {}
-    vague: set[str] = set()
-    for facts, call in project.calls_by_name.get("add_argument", ()):
-        flags = [arg.value for arg in call.args if isinstance(arg, Literal) and isinstance(arg.value, str)]
-        dest = call.keyword("dest")
-        long = next((flag for flag in flags if flag.startswith("--")), flags[0] if flags else "")
-        name = str(dest.value) if isinstance(dest, Literal) else long.lstrip("-").replace("-", "_")
-        default = call.keyword("default")
-        values = [Literal(None)] if default is None else []
-        if default is not None:
-            for value in project.values(default, Where(facts, call.scope, call.statement)):
-                if isinstance(value.expr, Literal) and value.kind == "literal":
-                    values.append(value.expr)
-                else:
-                    vague.add(name)
-        table.setdefault(name, []).extend(value.value for value in values)
-    for name in vague:
-        table.pop(name, None)
-    project.answers["options"] = table
-    return table
 
 
 def _words(expr: Expr) -> str:

@@ -24,6 +24,14 @@ _PREFIXES = (
     ("torch_geometric.data.dataset.", "torch_geometric.data."),
     ("torchvision.transforms.transforms.", "torchvision.transforms."),
     ("h5py._hl.files.", "h5py."),
+    *(
+        (f"fastai.{module}.", "fastai.")
+        for module in (
+            *("vision.all", "vision.learner", "vision.data", "vision", "text.all", "text.learner", "text.data", "text"),
+            *("tabular.all", "tabular.learner", "tabular.data", "tabular", "collab", "basics", "basic_train"),
+            *("learner", "data.all", "data.block", "data.core", "callback.all", "callback.schedule"),
+        )
+    ),
 )
 _EXACT = {
     "multiprocessing.pool.Pool": "multiprocessing.Pool",

@@ -60,3 +60,31 @@ DECORATORS = frozenset(
     }
 )
 """Decorators of functions that then read the arguments before their body runs."""
+
+OPTIONS = frozenset({"add_argument", "option", "add_option"})
+"""Last names of the calls that declare an option with a default: argparse's, click's, optparse's."""
+
+FLAGS = frozenset({"DEFINE_integer", "DEFINE_float", "DEFINE_string"})
+"""Last names of absl's functions that declare a flag: its name and its default."""
+
+NAMESPACES = frozenset(
+    {
+        "argparse.Namespace",
+        "types.SimpleNamespace",
+        "easydict.EasyDict",
+        "omegaconf.OmegaConf.create",
+        "omegaconf.DictConfig",
+        "addict.Dict",
+        "attrdict.AttrDict",
+        "box.Box",
+        "dotmap.DotMap",
+        "munch.Munch",
+        "munch.munchify",
+        "ml_collections.ConfigDict",
+        "ml_collections.config_dict.ConfigDict",
+        "mmcv.Config",
+        "mmengine.config.Config",
+        "yacs.config.CfgNode",
+    }
+)
+"""Callables that make an object whose attributes and items are its keywords, or the items of a dict it is given."""

@@ -6,7 +6,7 @@ tables callables and guard: every row a process of its own, Linux, CPython 3.11)
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class LoaderApi(NamedTuple):
@@ -42,6 +42,8 @@ LOADERS: dict[str, LoaderApi] = {
     "torch_geometric.loader.GraphSAINTRandomWalkSampler": _KEYWORD,
     "torchdata.stateful_dataloader.StatefulDataLoader": _TORCH,
     "webdataset.WebLoader": _KEYWORD._replace(batches=True),
+    "timm.data.create_loader": _KEYWORD,
+    "timm.data.loader.create_loader": _KEYWORD,
     "monai.data.DataLoader": LoaderApi(dataset=0, workers=1),
     "monai.data.ThreadDataLoader": _KEYWORD,
     "dgl.dataloading.DataLoader": LoaderApi(dataset=None),
@@ -147,23 +149,29 @@ class Consumer(NamedTuple):
         arguments: (keyword, position) of what it iterates; empty: every argument.
         lazily: whether it does so only when its own result is iterated.
         hooks: methods of an argument (a module, a data module) that return the loaders it iterates.
+        inside: whether loaders in collections that it is given are iterated too.
+        unless: a keyword that is False where it iterates nothing.
     """
 
     arguments: tuple[tuple[str, int | None], ...] = ()
     lazily: bool = False
     hooks: tuple[str, ...] = ()
+    inside: bool = False
+    unless: str = ""
 
 
 _FIRST = (("iterable", 0),)
 _ITERABLE = Consumer(_FIRST)
 _WRAPPED = Consumer(_FIRST, lazily=True)
 _FIT = ("train_dataloader", "val_dataloader")
+_EVERY = (*_FIT, "test_dataloader", "predict_dataloader")
 
 CONSUMERS: dict[str, Consumer] = {
     **dict.fromkeys(
         ("list", "tuple", "set", "frozenset", "sorted", "sum", "max", "min", "any", "all", "dict", "iter", "reversed"),
         _ITERABLE,
     ),
+    "next": _ITERABLE,
     **dict.fromkeys(("enumerate", "itertools.islice", "itertools.cycle", "itertools.accumulate"), _WRAPPED),
     **dict.fromkeys(("zip", "itertools.chain", "itertools.zip_longest", "itertools.product"), Consumer(lazily=True)),
     **dict.fromkeys(
@@ -192,7 +200,7 @@ CONSUMERS: dict[str, Consumer] = {
     "progressbar.progressbar": _WRAPPED,
     "torch.optim.swa_utils.update_bn": Consumer((("loader", 0),)),
     **{
-        f"{trainer}.{method}": Consumer(hooks=hooks)
+        f"{trainer}.{method}": Consumer(hooks=hooks, inside=True)
         for trainer in (
             "lightning.Trainer",
             "lightning.pytorch.Trainer",
@@ -206,14 +214,29 @@ CONSUMERS: dict[str, Consumer] = {
             ("predict", ("predict_dataloader",)),
         )
     },
+    **dict.fromkeys(
+        (
+            *("lightning.pytorch.cli.LightningCLI", "lightning.cli.LightningCLI"),
+            *("lightning.pytorch.utilities.cli.LightningCLI",),
+        ),
+        Consumer((("model_class", 0), ("datamodule_class", 1)), hooks=_EVERY, unless="run"),
+    ),
     "ignite.engine.Engine.run": Consumer((("data", 0),)),
     "ignite.engine.create_supervised_trainer.run": Consumer((("data", 0),)),
     "ignite.engine.create_supervised_evaluator.run": Consumer((("data", 0),)),
     "torch_lr_finder.LRFinder.range_test": Consumer((("train_loader", 0), ("val_loader", 1))),
+    "sentence_transformers.SentenceTransformer.fit": Consumer((("train_objectives", 0),), inside=True),
+    "catalyst.dl.SupervisedRunner.train": Consumer((("loaders", None),), inside=True),
+    "poutyne.Model.fit_generator": Consumer((("train_generator", 0), ("valid_generator", 1))),
+    **dict.fromkeys(
+        (f"segmentation_models_pytorch.utils.train.{epoch}Epoch.run" for epoch in ("Train", "Valid")),
+        Consumer((("dataloader", 0),)),
+    ),
 }
 """Calls that iterate a loader handed to them. Methods stand under their class, or the function that makes the object.
 
-Sources: the documentation of Python, tqdm, rich, fastprogress, Lightning 2.x, ignite 0.5, torch-lr-finder.
+Sources: the documentation of Python, tqdm, rich, fastprogress, Lightning 2.x, ignite 0.5, torch-lr-finder,
+sentence-transformers, catalyst, poutyne and segmentation-models-pytorch.
 """
 
 KEEPERS = frozenset(
@@ -231,45 +254,180 @@ KEEPERS = frozenset(
 
 
 class OwnLoader(NamedTuple):
-    """A class that makes its own loaders from settings and iterates them in some of its methods.
+    """A class, or a function that makes its objects, that makes loaders itself and iterates them in some methods.
 
-    ``settings`` is the argument (keyword, position) that holds them, made by a class whose argument ``workers`` is the
-    number of workers.
+    Attributes:
+        methods: the methods that do.
+        workers: the keywords that say how many workers the loaders have.
+        held_by: which call has these keywords: "settings", that which makes the argument `settings` of the object;
+            "object", that which makes the object; "method", that of the method.
+        settings: (keyword, position) of the object's settings.
+        by_default: whether the loaders have workers where the keyword is not given.
     """
 
     methods: frozenset[str]
-    settings: tuple[str, int]
-    workers: str
+    workers: tuple[str, ...]
+    held_by: Literal["settings", "object", "method"] = "settings"
+    settings: tuple[str, int] = ("args", 1)
+    by_default: bool = False
 
+
+_TRAINER = OwnLoader(frozenset({"train", "evaluate", "predict"}), ("dataloader_num_workers",))
+_LEARNER = OwnLoader(
+    frozenset(
+        {
+            *("fit", "fit_one_cycle", "fit_flat_cos", "fit_sgdr", "fine_tune", "lr_find"),
+            *("validate", "get_preds", "show_results"),
+        }
+    ),
+    ("num_workers",),
+    settings=("dls", 0),
+    by_default=True,
+)
 
 OWN_LOADERS: dict[str, OwnLoader] = {
-    f"transformers.{name}": OwnLoader(
-        frozenset({"train", "evaluate", "predict"}), ("args", 1), "dataloader_num_workers"
-    )
-    for name in ("Trainer", "Seq2SeqTrainer")
+    **dict.fromkeys(
+        (
+            *("transformers.Trainer", "transformers.Seq2SeqTrainer"),
+            *("sentence_transformers.SentenceTransformerTrainer", "setfit.Trainer"),
+            *(f"trl.{kind}Trainer" for kind in ("SFT", "DPO", "GRPO", "KTO", "ORPO", "CPO", "Reward")),
+        ),
+        _TRAINER,
+    ),
+    **dict.fromkeys(
+        (
+            *("fastai.Learner", "fastai.TabularLearner", "fastai.cnn_learner", "fastai.vision_learner"),
+            *("fastai.unet_learner", "fastai.language_model_learner", "fastai.text_classifier_learner"),
+            *("fastai.tabular_learner", "fastai.collab_learner"),
+        ),
+        _LEARNER,
+    ),
+    **dict.fromkeys(
+        ("ultralytics.YOLO", "ultralytics.RTDETR", "ultralytics.YOLOWorld"),
+        OwnLoader(frozenset({"train", "val", "tune"}), ("workers",), "method", by_default=True),
+    ),
+    **dict.fromkeys(
+        (f"skorch.{kind}" for kind in ("NeuralNet", "NeuralNetClassifier", "NeuralNetRegressor")),
+        OwnLoader(
+            frozenset({"fit", "partial_fit", "predict", "predict_proba", "score"}),
+            ("iterator_train__num_workers", "iterator_valid__num_workers"),
+            "object",
+        ),
+    ),
 }
-"""Trainers that make their loaders themselves (transformers 4.x and 5.x: no workers unless the arguments say so)."""
+"""Trainers that make their loaders themselves.
 
-RUNNERS: dict[str, tuple[str, int]] = {
-    "fire.Fire": ("component", 0),
-    "fire.core.Fire": ("component", 0),
-    "typer.run": ("function", 0),
-    "absl.app.run": ("main", 0),
-    "tyro.cli": ("f", 0),
-    "jsonargparse.CLI": ("components", 0),
-    "jsonargparse.auto_cli": ("components", 0),
-    "defopt.run": ("funcs", 0),
-    "plac.call": ("obj", 0),
-    "argh.dispatch_command": ("function", 0),
-    "trio.run": ("async_fn", 0),
-    "anyio.run": ("func", 0),
-    "wandb.agent": ("function", 1),
-    "optuna.create_study.optimize": ("func", 0),
+Sources: transformers 4.x and 5.x, trl and sentence-transformers (no workers unless the arguments say so); fastai 1 and
+2 (as many as there are processors unless ``num_workers`` says otherwise); ultralytics 8 (``workers`` is 8, and 0 on a
+CPU); skorch.
+"""
+
+LOADERS_HELD = frozenset({"fastai.DataLoaders"})
+"""Classes of settings that hold loaders which are made elsewhere: these are what is iterated."""
+
+TESTS = frozenset({"unittest.main", "torch.testing._internal.common_utils.run_tests", "absl.testing.absltest.main"})
+"""Calls that run the test cases of the file that makes them, and exit."""
+
+TEST_CASES = frozenset({"unittest.TestCase", "unittest.IsolatedAsyncioTestCase", "absl.testing.absltest.TestCase"})
+"""Classes whose methods they run, those named "test…" and the ones that set up."""
+
+
+class Runner(NamedTuple):
+    """A call that calls, in this very process, a function that it is given.
+
+    Attributes:
+        name, position: the argument.
+        members: whether it may also be a class, an object or a dict, any of whose functions may be called; not given,
+            any function of the file.
+        of_object: whether it is an argument of the call that made the object whose method this is.
+    """
+
+    name: str
+    position: int
+    members: bool = False
+    of_object: bool = False
+
+
+RUNNERS: dict[str, Runner] = {
+    "fire.Fire": Runner("component", 0, members=True),
+    "fire.core.Fire": Runner("component", 0, members=True),
+    "typer.run": Runner("function", 0),
+    "absl.app.run": Runner("main", 0),
+    "tensorflow.app.run": Runner("main", 0),
+    "tensorflow.compat.v1.app.run": Runner("main", 0),
+    "tyro.cli": Runner("f", 0),
+    "jsonargparse.CLI": Runner("components", 0, members=True),
+    "jsonargparse.auto_cli": Runner("components", 0, members=True),
+    "defopt.run": Runner("funcs", 0, members=True),
+    "plac.call": Runner("obj", 0),
+    "argh.dispatch_command": Runner("function", 0),
+    "trio.run": Runner("async_fn", 0),
+    "anyio.run": Runner("func", 0),
+    "wandb.agent": Runner("function", 1),
+    "optuna.create_study.optimize": Runner("func", 0),
+    "detectron2.engine.launch": Runner("main_func", 0),
+    "threading.Thread.start": Runner("target", 1, of_object=True),
+    "concurrent.futures.ThreadPoolExecutor.submit": Runner("fn", 0),
+    "timeit.timeit": Runner("stmt", 0),
 }
-"""Calls that call, in this very process, a function that they are given."""
+"""Calls that call a function that they are given. Methods stand under their class."""
 
-COMMAND_APPS = frozenset({"typer.Typer", "click.Group"})
-"""Objects that, called, run the functions registered with their decorators (``@app.command()``)."""
+
+class App(NamedTuple):
+    """An object on which functions are registered as commands.
+
+    Attributes:
+        runs: its methods that run a command; "" where it is called itself.
+        registers: its decorators.
+    """
+
+    runs: frozenset[str]
+    registers: frozenset[str]
+
+
+_CLICK = App(frozenset({"", "main"}), frozenset({"command", "callback", "default", "group", "result_callback"}))
+
+COMMAND_APPS: dict[str, App] = {
+    "typer.Typer": _CLICK,
+    "click.Group": _CLICK,
+    "cyclopts.App": _CLICK,
+    "sacred.Experiment": App(frozenset({"run", "run_commandline"}), frozenset({"main", "command", "automain"})),
+}
+"""Objects that run the functions registered on them (``@app.command()``). sacred's ``automain`` is a guard as well."""
+
+REGISTERING = frozenset(name for app in COMMAND_APPS.values() for name in app.registers)
+"""Last names of all these decorators."""
+
+ADDING = {"add_command": ("cmd", 0), "add_typer": ("typer_instance", 0)}
+"""Methods that register a command, or a whole group of them: (keyword, position) of it."""
+
+PROCESSORS = frozenset(
+    {
+        "os.cpu_count",
+        "os.process_cpu_count",
+        "multiprocessing.cpu_count",
+        "psutil.cpu_count",
+        "joblib.cpu_count",
+        "loky.cpu_count",
+    }
+)
+"""Functions that return how many processors there are."""
+
+CONVERTING = frozenset({"int", "float", "round", "abs", "math.ceil", "math.floor"})
+"""Functions whose result is as positive or zero as what they are given."""
+
+ENVIRONMENT = frozenset({"os.environ.get", "os.getenv", "os.environ.setdefault", "os.environ.pop"})
+"""Functions that read an environment variable; their second argument is what holds where it is not set."""
+
+DEFAULTED: dict[str, tuple[str, int | None]] = {
+    "typer.Option": ("default", 0),
+    "typer.Argument": ("default", 0),
+    "dataclasses.field": ("default", None),
+    "attr.ib": ("default", 0),
+    "attrs.field": ("default", None),
+    "pydantic.Field": ("default", 0),
+}
+"""Calls that stand for a parameter or attribute with a default, which is their argument (keyword, position)."""
 
 _LOCK = "TypeError: cannot pickle '_thread.lock' object"
 _POOL = "NotImplementedError: pool objects cannot be passed between processes or pickled"

@@ -13,7 +13,7 @@ from dlsafe_lint.rule import Rule
 if TYPE_CHECKING:
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.project import Project
-    from dlsafe_lint.starts import ImportStart, Kind
+    from dlsafe_lint.starts import ImportStart, Kind, Start
 
 _ERROR = (
     "RuntimeError: An attempt has been made to start a new process before the current process has finished its "
@@ -26,6 +26,12 @@ _WHAT: dict[Kind, str] = {
     "executor": f"{_ERROR}; the results raise BrokenProcessPool",
     "manager": f"{_ERROR}; the parent fails with EOFError",
     "spawn": f"{_ERROR}; the parent fails with ProcessExitedException",
+}
+_EXITS: dict[Kind, str] = {
+    "loader": "the loop fails with RuntimeError: DataLoader worker exited unexpectedly",
+    "pool": "hangs for ever, because it is replaced without end",
+    "executor": "the results raise BrokenProcessPool",
+    "manager": "the parent fails with EOFError",
 }
 _WAITS = "hangs for ever: the thread that pickles the tasks waits for the end of this file's import"
 _SHOWN_IMPORTERS = 3
@@ -44,7 +50,8 @@ class WorkersStartedAtImport(Rule):
 
     Making a `DataLoader`, a `Process` or a `ProcessPoolExecutor` starts nothing and is not reported. Iterating the
     loader, `.start()`, `submit`, `map`, `Pool(...)`, `Manager()` and `mp.spawn` do, also in functions that are called
-    from there.
+    from there. `freeze_support()` is for programs that are frozen into an executable, and belongs into the guard; it
+    takes the place of none.
 
     ## Example
     ```python
@@ -93,12 +100,12 @@ class WorkersStartedAtImport(Rule):
         first, *others = found
         start = first.start
         waits = starts.waits_for_itself(self.project, self.facts)
-        related = [*start.via, *(self._other(other) for other in others), *self._importers()]
+        related = [*start.via, *(self._other(other) for other in others), *self._importers(), *self._no_guards()]
         self.report(
             self._node(first),
             f'`{starts.chain(start)}` starts workers at import time, outside `if __name__ == "__main__":`',
             breaks=[
-                Breakage(method, _WAITS if waits else _WHAT[start.kind])
+                Breakage(method, _WAITS if waits else _what(start))
                 for method in START_METHODS
                 if waits or method in start.breaks
             ],
@@ -126,3 +133,16 @@ class WorkersStartedAtImport(Rule):
             if not self.project.is_test(importer)
         ]
         return places[:_SHOWN_IMPORTERS]
+
+    def _no_guards(self) -> list[Place]:
+        return [
+            Place(self.facts.path, call.line, "`freeze_support()` is for frozen programs; it is no guard")
+            for call in starts.freezing(self.project, self.facts)
+        ]
+
+
+def _what(start: Start) -> str:
+    if not start.exits:
+        return _WHAT[start.kind]
+    fails = _EXITS.get(start.kind, "the parent goes on, but what it was to do is not done")
+    return f"each worker runs `{start.exits}()` too and exits before it has done anything; {fails}"

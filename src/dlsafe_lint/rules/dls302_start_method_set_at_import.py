@@ -80,7 +80,7 @@ class StartMethodSetAtImport(Rule):
         for found in starts.methods_set_at_import(self.project, self.facts):
             self.report(
                 self.tree.calls[found.call.number],
-                "`set_start_method` runs again in every worker that imports this file, and fails there",
+                f"`{found.words}` runs again in every worker that imports this file, and fails there",
                 breaks=_breaks(found),
                 help='call it under `if __name__ == "__main__":`, or give the loader or pool a context of its own',
                 confidence="certain" if found.start.confidence == "certain" and len(found.methods) == 1 else "likely",
