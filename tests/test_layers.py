@@ -37,6 +37,7 @@ LAYERS = (
     {"files", "cache", "config", "metadata", "fixes", "suppressions"},
     {"rule", "rules"},
     {"lazy_property", "lazy_closing", "lazy_handles", "captures", "naming", "functions", "placing", "lifting"},
+    {"indenting", "guarding"},
     {"rules.*"},
     {"output", "output.*"},
     {"linter"},

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SECTION = "tool.dlsafe-lint"
 
 HeavyImports = Literal["startup", "everywhere", "off"]
+GuardStyle = Literal["block", "main"]
 
 DEFAULT_EXCLUDE = (
     "*.egg-info",
@@ -179,6 +180,7 @@ _VERSION = _Kind('a Python version ("3.11")', _version)
 _START_METHODS = _some_of(*START_METHODS)
 _CONFIDENCE = _one_of(*CONFIDENCES)
 _HEAVY_IMPORTS = _one_of("startup", "everywhere", "off")
+_GUARD_STYLE = _one_of("block", "main")
 
 
 def _key(default: Any, kind: _Kind, description: str) -> Any:
@@ -240,6 +242,12 @@ class Config:
         "startup",
         _HEAVY_IMPORTS,
         "Where slow imports are reported: where a program loads them before it can start, in any module, or nowhere.",
+    )
+    guard_style: GuardStyle = _key(  # noqa: RUF009
+        "block",
+        _GUARD_STYLE,
+        "How a fix puts what runs a program under its guard: as it is, or in a function `main` where no name in it "
+        "needs to be global.",
     )
     extend_handles: tuple[str, ...] = _key(
         (), _NAMES, "Functions and classes that open something a worker can't share, besides those we know."

@@ -199,6 +199,7 @@ def _judge(
         heavy_modules=config.heavy_modules,
         extend_heavy_modules=config.extend_heavy_modules,
         heavy_imports=config.heavy_imports,
+        guard_style=config.guard_style,
     )
     found: list[Finding] = []
     for done, path in enumerate(judged):

@@ -144,6 +144,7 @@ class Project:
         heavy_modules: modules that are slow to import, in place of the table of apis; None for the table.
         extra_heavy: modules that are slow to import, besides those.
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
+        guard_style: how what runs a program goes under its guard: "block" or "main".
     """
 
     root: str
@@ -156,6 +157,7 @@ class Project:
     heavy_modules: frozenset[str] | None = None
     extra_heavy: frozenset[str] = frozenset()
     heavy_imports: str = "startup"
+    guard_style: str = "block"
     folders: frozenset[str] = frozenset()
     packages: dict[str, list[str]] = field(default_factory=dict)
     answers: dict[object, object] = field(default_factory=dict)
@@ -1553,6 +1555,7 @@ def build(
     heavy_modules: Iterable[str] | None = None,
     extend_heavy_modules: Iterable[str] = (),
     heavy_imports: str = "startup",
+    guard_style: str = "block",
 ) -> Project:
     """Put the facts of all modules together.
 
@@ -1567,6 +1570,7 @@ def build(
         heavy_modules: modules that are slow to import; None for the table of apis.
         extend_heavy_modules: modules that are slow to import, besides those.
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
+        guard_style: how what runs a program goes under its guard: "block" or "main".
     """
     by_path = {facts.path: facts for facts in modules}
     folders: set[str] = set()
@@ -1589,6 +1593,7 @@ def build(
         heavy_modules=None if heavy_modules is None else frozenset(heavy_modules),
         extra_heavy=frozenset(extend_heavy_modules),
         heavy_imports=heavy_imports,
+        guard_style=guard_style,
         folders=frozenset(folders),
         packages=packages,
     )

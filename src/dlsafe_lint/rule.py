@@ -9,7 +9,7 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from dlsafe_lint import fixes
-from dlsafe_lint.finding import Breakage, Finding, Fix, Range
+from dlsafe_lint.finding import Breakage, Edit, Finding, Fix, Range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -34,6 +34,7 @@ class Draft:
         applicability: safe or unsafe.
         defines: module-level names that it introduces.
         may_unbind: module-level names that it removes on purpose.
+        in_one: nobody else may change anything between its first and its last change at the same time.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Draft:
     applicability: Applicability = "safe"
     defines: tuple[str, ...] = ()
     may_unbind: frozenset[str] = frozenset()
+    in_one: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +313,9 @@ def _fix(draft: Draft, tree: Tree, before: str, text: str) -> Fix | None:
         return None
     changed = tree.module.visit(_Replacer(draft.replacements, tree.parents))
     edits = fixes.edits_between(before, changed.code) if isinstance(changed, cst.Module) else ()
+    if draft.in_one and edits and isinstance(changed, cst.Module):
+        start, end = edits[0].start, edits[-1].end
+        edits = (Edit(start, end, changed.code[start : len(changed.code) - len(before) + end]),)
     return Fix(draft.title, edits, draft.applicability, draft.defines, draft.may_unbind) if edits else None
 
 

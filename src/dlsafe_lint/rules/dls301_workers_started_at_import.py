@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 import libcst as cst
 
 from dlsafe_lint import starts
+from dlsafe_lint.captures import File
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
+from dlsafe_lint.guarding import guard_program
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
@@ -69,15 +71,23 @@ class WorkersStartedAtImport(Rule):
     from torch.utils.data import DataLoader, TensorDataset
 
 
-    def main():
+    if __name__ == "__main__":
         loader = DataLoader(TensorDataset(torch.arange(8)), num_workers=2)
         for batch in loader:
             print(batch)
-
-
-    if __name__ == "__main__":
-        main()
     ```
+
+    ## Fix safety
+    The statements that run the program go under the guard, to the front of one that is there already. With
+    `guard-style = "main"` they go into a function `main`, where no function or other file needs a name that they bind.
+    Imports, functions, classes and constants stay where workers find them.
+
+    Safe where those statements are the file's tail, nothing that may run in a worker needs a name that they bind, and
+    no other file imports this one.
+
+    Unsafe otherwise: functions that stood between them are then defined first, and whoever imports the file no longer
+    runs the program. There is no fix where the order would not stay right, or another file needs what they make: a file
+    that is imported for what it does needs a function that the others call.
 
     ## References
     - [Python: safe importing of the main module](https://docs.python.org/3/library/multiprocessing.html#the-spawn-and-forkserver-start-methods)
@@ -100,6 +110,7 @@ class WorkersStartedAtImport(Rule):
         first, *others = found
         start = first.start
         waits = starts.waits_for_itself(self.project, self.facts)
+        guarded = guard_program(File(self.tree, self.facts, self.project), [each.at.statement for each in found])
         related = [*start.via, *(self._other(other) for other in others), *self._importers(), *self._no_guards()]
         self.report(
             self._node(first),
@@ -109,9 +120,10 @@ class WorkersStartedAtImport(Rule):
                 for method in START_METHODS
                 if waits or method in start.breaks
             ],
-            help='put what runs the program into a function and call it under `if __name__ == "__main__":`',
+            help=guarded.help,
             confidence=start.confidence,
             related=related,
+            fix=guarded.draft,
         )
 
     def _node(self, found: ImportStart) -> cst.CSTNode:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from dlsafe_lint import starts
+from dlsafe_lint.captures import File
 from dlsafe_lint.finding import START_METHODS, Breakage
+from dlsafe_lint.guarding import guard_start_method
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
@@ -63,6 +65,13 @@ class StartMethodSetAtImport(Rule):
         multiprocessing.Process(target=work).start()
     ```
 
+    ## Fix safety
+    The call goes to the front of the guard. What starts workers or makes a queue or lock below it, outside the guard,
+    goes there too, as DLS301 says.
+
+    Safe where only functions, classes and constants stand between, unsafe otherwise: a library may use multiprocessing
+    when it is imported. There is no fix for a file that only others run: the call belongs under their guard.
+
     ## References
     - [Python: contexts and start methods](https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods)
     """
@@ -77,14 +86,16 @@ class StartMethodSetAtImport(Rule):
 
     def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002
         """Report every such call."""
+        guarded = guard_start_method(File(self.tree, self.facts, self.project))
         for found in starts.methods_set_at_import(self.project, self.facts):
             self.report(
                 self.tree.calls[found.call.number],
                 f"`{found.words}` runs again in every worker that imports this file, and fails there",
                 breaks=_breaks(found),
-                help='call it under `if __name__ == "__main__":`, or give the loader or pool a context of its own',
+                help=f"{guarded.help}, or give the loader or pool a context of its own",
                 confidence="certain" if found.start.confidence == "certain" and len(found.methods) == 1 else "likely",
                 related=found.via,
+                fix=guarded.draft,
             )
 
 
