@@ -143,6 +143,7 @@ class Project:
         heavy_modules: modules that are slow to import, in place of the table of apis; None for the table.
         extra_heavy: modules that are slow to import, besides those.
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
+        typed: folders of packages with a ``py.typed``.
     """
 
     root: str
@@ -155,6 +156,7 @@ class Project:
     heavy_modules: frozenset[str] | None = None
     extra_heavy: frozenset[str] = frozenset()
     heavy_imports: str = "startup"
+    typed: frozenset[str] = frozenset()
     folders: frozenset[str] = frozenset()
     packages: dict[str, list[str]] = field(default_factory=dict)
     answers: dict[object, object] = field(default_factory=dict)
@@ -1440,6 +1442,7 @@ def build(
     heavy_modules: Iterable[str] | None = None,
     extend_heavy_modules: Iterable[str] = (),
     heavy_imports: str = "startup",
+    typed: Iterable[str] = (),
 ) -> Project:
     """Put the facts of all modules together.
 
@@ -1454,6 +1457,7 @@ def build(
         heavy_modules: modules that are slow to import; None for the table of apis.
         extend_heavy_modules: modules that are slow to import, besides those.
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
+        typed: folders of packages with a ``py.typed``.
     """
     by_path = {facts.path: facts for facts in modules}
     folders: set[str] = set()
@@ -1476,6 +1480,7 @@ def build(
         heavy_modules=None if heavy_modules is None else frozenset(heavy_modules),
         extra_heavy=frozenset(extend_heavy_modules),
         heavy_imports=heavy_imports,
+        typed=frozenset(typed),
         folders=frozenset(folders),
         packages=packages,
     )
