@@ -37,11 +37,6 @@ class ScriptImportedByPackage(Rule):
 
     ## Example
     ```python
-    # pkg/__init__.py
-    from . import model, train
-    from .evaluate import evaluate_all
-
-    __all__ = ["evaluate_all", "model", "train"]
     # pkg/model.py
     SIZE = 3
     # pkg/train.py
@@ -50,18 +45,43 @@ class ScriptImportedByPackage(Rule):
     if __name__ == "__main__":
         print(SIZE)
     # pkg/evaluate.py
+    WORD = "fine"
+
+
     def evaluate_all():
-        print("fine")
+        print(WORD)
 
 
     if __name__ == "__main__":
         evaluate_all()
+    # pkg/__init__.py
+    from . import model, train
+    from .evaluate import evaluate_all
+
+    __all__ = ["evaluate_all", "model", "train"]
     ```
 
     ## Use instead
     `from pkg import train` still works: the import statement looks for submodules itself. Other names are imported when
     somebody asks for them.
     ```python
+    # pkg/model.py
+    SIZE = 3
+    # pkg/train.py
+    from pkg.model import SIZE
+
+    if __name__ == "__main__":
+        print(SIZE)
+    # pkg/evaluate.py
+    WORD = "fine"
+
+
+    def evaluate_all():
+        print(WORD)
+
+
+    if __name__ == "__main__":
+        evaluate_all()
     # pkg/__init__.py
     from . import model
 
@@ -78,20 +98,6 @@ class ScriptImportedByPackage(Rule):
 
     def __dir__():
         return sorted({*globals(), *__all__})
-    # pkg/model.py
-    SIZE = 3
-    # pkg/train.py
-    from pkg.model import SIZE
-
-    if __name__ == "__main__":
-        print(SIZE)
-    # pkg/evaluate.py
-    def evaluate_all():
-        print("fine")
-
-
-    if __name__ == "__main__":
-        evaluate_all()
     ```
 
     ## Fix safety
