@@ -71,55 +71,6 @@ class TestEdges:
         assert loaded(found, "a") == ["c.py"]
 
 
-class TestScriptsOfPackages:
-    SCRIPT = "def main(): ...\nif __name__ == '__main__':\n    main()"
-
-    def test_a_chain_has_its_hops(self) -> None:
-        found = project(pkg__init="from . import api", pkg_api="from .train import main", pkg_train=self.SCRIPT)
-        ((only,),) = startup.loaded_scripts(found).values()
-        assert only.scripts == (f"{ROOT}/pkg/train.py",)
-        assert not only.direct
-        assert [(hop.path, hop.line) for hop in only.via] == [(f"{ROOT}/pkg/api.py", 1)]
-
-    def test_only_packages_around_the_script_count(self) -> None:
-        found = project(pkg__init="", other__init="import pkg.train", pkg_train=self.SCRIPT)
-        assert not startup.loaded_scripts(found)
-
-    @pytest.mark.parametrize(
-        ("guarded", "confidence"), [("main()", "likely"), ("test()", "possible"), ("unittest.main()", "possible")]
-    )
-    def test_a_guard_that_runs_tests_makes_no_likely_script(self, guarded: str, confidence: str) -> None:
-        script = f"import unittest\ndef main(): ...\ndef test(): ...\nif __name__ == '__main__':\n    {guarded}"
-        ((only,),) = startup.loaded_scripts(project(pkg__init="from . import train", pkg_train=script)).values()
-        assert only.confidence == confidence
-
-    def test_what_just_binds_the_module_is_removable(self) -> None:
-        found = project(pkg__init="from . import train", pkg_train=self.SCRIPT)
-        ((only,),) = startup.loaded_scripts(found).values()
-        assert startup.removable(found, found.modules[f"{ROOT}/pkg/__init__.py"], only) == ["train"]
-
-    @pytest.mark.parametrize(
-        "reader",
-        [
-            "import pkg\npkg.train.main()",
-            "import pkg as p\ndef f():\n    return p.train",
-            "def f():\n    import pkg\n    return pkg.train",
-            "from unittest import mock\nmock.patch('pkg.train')",
-            "import pkg\ngetattr(pkg, 'train')",
-        ],
-    )
-    def test_it_is_not_where_somebody_reads_it_through_the_package(self, reader: str) -> None:
-        found = project(pkg__init="from . import train", pkg_train=self.SCRIPT, a=reader)
-        ((only,),) = startup.loaded_scripts(found).values()
-        assert not startup.removable(found, found.modules[f"{ROOT}/pkg/__init__.py"], only)
-
-    def test_who_imports_it_needs_no_help(self) -> None:
-        reader = "import pkg.train\npkg.train.main()\nfrom pkg import train"
-        found = project(pkg__init="from . import train", pkg_train=self.SCRIPT, a=reader)
-        ((only,),) = startup.loaded_scripts(found).values()
-        assert startup.removable(found, found.modules[f"{ROOT}/pkg/__init__.py"], only) == ["train"]
-
-
 class TestPrograms:
     @pytest.mark.parametrize(
         ("text", "reason"),

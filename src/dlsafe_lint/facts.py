@@ -527,6 +527,13 @@ def _guard(expr: Expr, names: dict[str, bool]) -> bool | None:
     return None
 
 
+def _is_type_checking(test: Expr) -> bool:
+    """Whether a test holds for type checkers only."""
+    if isinstance(test, Choice) and test.how == "and":
+        return any(_is_type_checking(option) for option in test.options)
+    return (dotted(test) or "").rpartition(".")[2] == "TYPE_CHECKING"
+
+
 def _never(test: Expr) -> bool:
     """Whether a test switches its branch off: ``if False``, ``if __name__ == "__main2__"``."""
     match test:
@@ -828,11 +835,12 @@ class _Reader:
         at = self.statement
         test = self.expr(node.test)
         verdict = _guard(test, self.guard_names)
-        name = dotted(test) or ""
         if verdict is not None:
             kinds = ("guard", "unguarded") if verdict else ("unguarded", "guard")
-        elif name.rpartition(".")[2] == "TYPE_CHECKING":
+        elif _is_type_checking(test):
             kinds = ("typing", "else")
+        elif isinstance(test, Opaque) and len(test.parts) == 1 and _is_type_checking(test.parts[0]):
+            kinds = ("if", "typing")  # `not TYPE_CHECKING`
         elif _never(test):
             kinds = ("never", "else")
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import io
+import re
 import symtable
 import tokenize
 import warnings
@@ -23,6 +24,9 @@ _MOST_CHANGED_LINES = 400
 
 _GIVEN_NAMES = frozenset(dir(builtins)) | {"__annotations__", "__builtins__", "__cached__", "__file__", "__path__"}
 """What a module can use without binding it."""
+
+_PRAGMA = re.compile(r"#\s*(noqa(:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*)?|type:\s*ignore(\[[^]]*\])?)\s*$")
+"""A comment that tells a tool something about its own line and says nothing to a reader."""
 
 _UNREADABLE = (SyntaxError, tokenize.TokenError, ValueError, RecursionError, MemoryError)
 """How the standard library says that a text is no program, or none that it can read."""
@@ -98,8 +102,9 @@ def check(
     """Tells whether a fixed text is one that we may write.
 
     It must compile, bind every module-level name that it bound before, look up no name that is bound nowhere, rebind no
-    name that the module took from elsewhere, and keep every comment. The compiler's own symbol tables say which names
-    those are. A text in a grammar newer than the running Python's is checked in the words of an older one.
+    name that the module took from elsewhere, and keep every comment (a bare ``# noqa: F401`` goes with its line). The
+    compiler's own symbol tables say which names those are. A text in a grammar newer than the running Python's is
+    checked in the words of an older one.
 
     Args:
         before: the text without the fix.
@@ -285,7 +290,14 @@ def _lines_with_hash(text: str) -> Counter[str]:
 
 def _comments(text: str) -> Counter[str]:
     tokens = tokenize.generate_tokens(io.StringIO(text.removeprefix("\ufeff"), newline=None).readline)
-    return Counter(token.string.rstrip() for token in tokens if token.type == tokenize.COMMENT)
+    return Counter(
+        token.string.rstrip() for token in tokens if token.type == tokenize.COMMENT and not is_pragma(token.string)
+    )
+
+
+def is_pragma(comment: str) -> bool:
+    """Tells whether a comment only tells a tool something about its own line: ``# noqa: F401``, ``# type: ignore``."""
+    return _PRAGMA.match(comment) is not None
 
 
 def _first_line(error: BaseException) -> str:

@@ -64,13 +64,17 @@ class Report:
 
 @dataclass(slots=True)
 class _State:
-    """What a run knows: what was read of the files follows the fixes, round by round; `programs` are declared ones."""
+    """What a run knows: what was read of the files follows the fixes, round by round.
+
+    `programs` are declared ones, `typed` the folders of packages with a ``py.typed``.
+    """
 
     sources: dict[str, Source] = field(default_factory=dict)
     facts: dict[str, ModuleFacts] = field(default_factory=dict)
     problems: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
     programs: tuple[str, ...] = ()
+    typed: tuple[str, ...] = ()
 
 
 def run(
@@ -116,6 +120,7 @@ def run(
     packages: dict[str, str] = {}
     for path in dict.fromkeys([*reported, *(_posix(path) for path in found.indexed)]):
         _take(state, path, files.read(path, packages))
+    state.typed = metadata.typed_packages(state.sources)
     judged = [*state.sources, *state.problems] if affected else reported
 
     entry = results.key(_identity(state, judged, config)) if cache else ""
@@ -163,7 +168,7 @@ def _take(state: _State, path: str, source: Source | Unreadable) -> None:
 
 def _identity(state: _State, judged: Iterable[str], config: Config) -> list[str]:
     """Return everything that findings depend on."""
-    parts = [repr(config), *state.programs, "judged", *judged, "sources"]
+    parts = [repr(config), *state.programs, "typed", *state.typed, "judged", *judged, "sources"]
     for path in sorted({*state.sources, *state.problems}):
         source = state.sources.get(path)
         parts += [path, source.digest if source else repr(state.problems[path])]
@@ -200,6 +205,7 @@ def _judge(
         extend_heavy_modules=config.extend_heavy_modules,
         heavy_imports=config.heavy_imports,
         guard_style=config.guard_style,
+        typed=state.typed,
     )
     found: list[Finding] = []
     for done, path in enumerate(judged):

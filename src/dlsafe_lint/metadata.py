@@ -1,9 +1,10 @@
-"""Which functions and modules a project's packaging metadata declares as programs. Nothing of the project is run."""
+"""What a project says about itself beside its code: its programs, its typed packages. Nothing of the project is run."""
 
 from __future__ import annotations
 
 import configparser
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if sys.version_info >= (3, 11):
@@ -12,7 +13,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
 
 def entry_points(root: Path) -> tuple[str, ...]:
@@ -26,6 +27,16 @@ def entry_points(root: Path) -> tuple[str, ...]:
     """
     found = [*_from_pyproject(root / "pyproject.toml"), *_from_setup_cfg(root / "setup.cfg")]
     return tuple(dict.fromkeys(found))
+
+
+def typed_packages(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders of packages that promise type hints to those who use them (PEP 561).
+
+    Args:
+        paths: the project's files, with "/" as separator.
+    """
+    folders = (path.rpartition("/")[0] for path in paths if path.endswith("/__init__.py"))
+    return tuple(sorted(folder for folder in folders if Path(folder, "py.typed").exists()))
 
 
 def _from_pyproject(path: Path) -> list[str]:

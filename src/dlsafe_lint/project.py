@@ -145,6 +145,7 @@ class Project:
         extra_heavy: modules that are slow to import, besides those.
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
         guard_style: how what runs a program goes under its guard: "block" or "main".
+        typed: folders of packages with a ``py.typed``.
     """
 
     root: str
@@ -158,6 +159,7 @@ class Project:
     extra_heavy: frozenset[str] = frozenset()
     heavy_imports: str = "startup"
     guard_style: str = "block"
+    typed: frozenset[str] = frozenset()
     folders: frozenset[str] = frozenset()
     packages: dict[str, list[str]] = field(default_factory=dict)
     answers: dict[object, object] = field(default_factory=dict)
@@ -1556,6 +1558,7 @@ def build(
     extend_heavy_modules: Iterable[str] = (),
     heavy_imports: str = "startup",
     guard_style: str = "block",
+    typed: Iterable[str] = (),
 ) -> Project:
     """Put the facts of all modules together.
 
@@ -1571,6 +1574,7 @@ def build(
         extend_heavy_modules: modules that are slow to import, besides those.
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
         guard_style: how what runs a program goes under its guard: "block" or "main".
+        typed: folders of packages with a ``py.typed``.
     """
     by_path = {facts.path: facts for facts in modules}
     folders: set[str] = set()
@@ -1594,6 +1598,7 @@ def build(
         extra_heavy=frozenset(extend_heavy_modules),
         heavy_imports=heavy_imports,
         guard_style=guard_style,
+        typed=frozenset(typed),
         folders=frozenset(folders),
         packages=packages,
     )

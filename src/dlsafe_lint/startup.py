@@ -1,4 +1,4 @@
-"""What is loaded when a module is imported or a program starts, and where the chain can be cut (DLS4, DLS5)."""
+"""What is loaded when a module is imported or a program starts, and where the chain can be cut (DLS5)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from dlsafe_lint.facts import (
     ModuleFacts,
     Name,
     Scope,
-    Subscript,
     dotted,
     walk,
 )
 from dlsafe_lint.finding import Place
+from dlsafe_lint.import_calls import may_import, named_by_call
 from dlsafe_lint.project import Project, Site, Target, Where
+from dlsafe_lint.readers import hides_names, is_local_table, module_path, readers
 from dlsafe_lint.workers import context_methods, loaders
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from dlsafe_lint.finding import Confidence
 
 MAX_CALLS = 8
 """How many calls deep it is followed what runs at start-up."""
@@ -35,13 +35,7 @@ MAX_CALLS = 8
 ALL = 1 << 60
 """Stands for the number of a function's last statement."""
 
-_PROXIES = frozenset({"lazy_loader.load", "importlib.util.LazyLoader"})
-_IMPORTERS = frozenset({"importlib.import_module", "__import__"})
-_UNSEEN = frozenset({"globals", "exec", "eval"})
 _COMPILED = frozenset({"jit", "njit", "script", "script_method", "vectorize", "guvectorize", "stencil", "kernel"})
-_PATCHERS = frozenset(
-    {"patch", "object", "multiple", "setattr", "getattr", "hasattr", "delattr", "attrgetter", "resolve_name", "locate"}
-)
 
 
 class Edge(NamedTuple):
@@ -63,27 +57,6 @@ class Edge(NamedTuple):
     names: tuple[str, ...]
     targets: tuple[Target, ...]
     how: str = "import"
-
-
-class Loaded(NamedTuple):
-    """An import statement of a package's ``__init__`` that ends up loading scripts of that package.
-
-    Attributes:
-        number: the import's number, -1 for a call.
-        line, statement: where it stands.
-        scripts: the paths of the scripts.
-        direct: whether it imports them itself.
-        confidence: how sure it is that one of them is run with ``python -m``.
-        via: the hops to the first script.
-    """
-
-    number: int
-    line: int
-    statement: int
-    scripts: tuple[str, ...]
-    direct: bool
-    confidence: Confidence
-    via: tuple[Place, ...]
 
 
 class Entry(NamedTuple):
@@ -154,7 +127,7 @@ def edges(project: Project, facts: ModuleFacts, *, main: bool = False) -> list[E
         if facts.runs_at_import(call.scope) and _runs(facts, call.statement, main):
             found += _edges_of_call(project, facts, call)
     project.answers[key] = found  # a function that runs here may import this very module
-    for site, statement_number in _ran_from(project, facts).items():
+    for site, statement_number in ran_from(project, facts).items():
         inner = project.modules[site.path]
         for index, statement in enumerate(inner.imports):
             if inner.function_of(statement.scope) == site.scope and not statement.lazy:
@@ -227,38 +200,21 @@ def _edges_of(project: Project, facts: ModuleFacts, index: int, statement: Impor
 
 
 def _edges_of_call(project: Project, facts: ModuleFacts, call: Call) -> Iterator[Edge]:
-    name = dotted(call.func) or ""
-    if name.rpartition(".")[2] not in ("import_module", "__import__", "load", "LazyLoader"):
+    if not may_import(project, call):
         return
-    callee = project.callee(facts, call)
-    if callee not in _PROXIES | _IMPORTERS or not call.args:
-        return
-    wanted = next(
-        (
-            value.expr.value
-            for value in project.values(call.args[0], Where(facts, call.scope, call.statement))
-            if isinstance(value.expr, Literal) and isinstance(value.expr.value, str)
-        ),
-        "",
-    )
-    level = len(wanted) - len(wanted.lstrip("."))
-    if level and callee == "__import__":
-        return
-    targets = [
-        target
-        for count in range(1, wanted.lstrip(".").count(".") + 2)
-        for target in [".".join(wanted.lstrip(".").split(".")[:count])]
-    ]
-    found = [
-        Target(path, project.modules[path].name)
-        for target in targets
-        if target and (path := project.find(facts, target, level))
-    ]
-    if not found and wanted and not level:
-        found = [Target(None, wanted)]
-    how = "proxy" if callee in _PROXIES else "call"
-    if found:
-        yield Edge(facts.path, call.line, call.statement, -1, (), tuple(found), how)
+    modules, proxy = named_by_call(project, facts, call)
+    for module in modules:
+        parts = module.name.split(".")
+        found = [
+            Target(path, project.modules[path].name)
+            for count in range(1, len(parts) + 1)
+            if (path := project.find(facts, ".".join(parts[:count]), module.level))
+        ]
+        if not found and not module.level:
+            found = [Target(None, module.name)]
+        if found:
+            how = "proxy" if proxy else "call"
+            yield Edge(facts.path, call.line, call.statement, -1, (), tuple(found), how)
 
 
 def exported(facts: ModuleFacts) -> frozenset[str]:
@@ -295,7 +251,7 @@ def ran(project: Project, facts: ModuleFacts) -> Mapping[Site, int]:
     return found
 
 
-def _ran_from(project: Project, facts: ModuleFacts) -> Mapping[Site, int]:
+def ran_from(project: Project, facts: ModuleFacts) -> Mapping[Site, int]:
     """Return the functions of `ran`, each with the statement of the module that calls it or leads there."""
     ran(project, facts)
     known = project.answers.get(("ran-from", facts.path))
@@ -426,52 +382,7 @@ def _is_command(project: Project, facts: ModuleFacts, function: Scope) -> bool:
     return False
 
 
-# --- DLS4 ---
-
-
-def loaded_scripts(project: Project) -> dict[str, list[Loaded]]:
-    """Return, per package ``__init__``, its statements that end up loading a script of that package."""
-    known = project.answers.get("loaded-scripts")
-    if isinstance(known, dict):
-        return known
-    wanted: dict[str, dict[str, Confidence]] = {}
-    for facts in project.modules.values():
-        sure = _script(project, facts)
-        if sure is None or facts.is_package:
-            continue
-        for package in _packages(project, facts.path):
-            wanted.setdefault(package, {})[facts.path] = sure
-    found = {}
-    for package, scripts in wanted.items():
-        loaded = _loaded(project, project.modules[package], scripts)
-        if loaded:
-            found[package] = loaded
-    project.answers["loaded-scripts"] = found
-    return found
-
-
-def _script(project: Project, facts: ModuleFacts) -> Confidence | None:
-    """Tell how sure it is that somebody runs the module with ``python -m``."""
-    if facts.path.endswith("/__main__.py"):
-        return "certain"
-    guarded = [
-        call for call in facts.calls if facts.runs_at_import(call.scope) and facts.in_block(call.statement, "guard")
-    ]
-    if project.is_script(facts) and not all(_is_own_test(facts, call) for call in guarded):
-        return "likely"
-    has_guard = any(block.kind == "guard" and facts.runs_at_import(block.scope) for block in facts.blocks)
-    return "possible" if has_guard else None
-
-
-def _is_own_test(facts: ModuleFacts, call: Call) -> bool:
-    """Whether the call runs a function of the file that is named as a test."""
-    name = call.func.id if isinstance(call.func, Name) else ""
-    return name.lower().startswith("test") and any(
-        binding.how == "def" for binding in facts.scopes[0].bindings.get(name, ())
-    )
-
-
-def _packages(project: Project, path: str) -> Iterator[str]:
+def packages_around(project: Project, path: str) -> Iterator[str]:
     """Yield the ``__init__`` of the packages around a file, the innermost first."""
     folder = path.rpartition("/")[0]
     while len(folder) > len(project.root):
@@ -479,221 +390,6 @@ def _packages(project: Project, path: str) -> Iterator[str]:
         if init in project.modules and init != path:
             yield init
         folder = folder.rpartition("/")[0]
-
-
-def _loaded(project: Project, facts: ModuleFacts, scripts: Mapping[str, Confidence]) -> list[Loaded]:
-    found: dict[int, Loaded] = {}
-    done = {
-        target.path
-        for edge in edges(project, facts)
-        for target in edge.targets
-        if target.path and target.path in scripts
-    }
-    for edge in edges(project, facts):
-        direct = [target.path for target in edge.targets if target.path is not None and target.path in scripts]
-        reached = dict.fromkeys(direct, ()) or _reached(project, facts, edge, scripts)
-        reached = {
-            path: via
-            for path, via in reached.items()
-            if (direct or path not in done)
-            and not {hop.path for hop in via} & (set(_packages(project, path)) - {facts.path})
-        }
-        if not reached:
-            continue
-        done |= reached.keys()
-        paths = tuple(reached)
-        sure: Confidence = "possible"
-        for path in paths:
-            if scripts[path] == "certain" or sure == "possible":
-                sure = scripts[path]
-        made = Loaded(edge.number, edge.line, edge.statement, paths, bool(direct), sure, next(iter(reached.values())))
-        before = found.get(edge.statement)
-        if before is not None and (before.direct or not direct):
-            made = before._replace(scripts=tuple(dict.fromkeys((*before.scripts, *(paths if direct else ())))))
-        found[edge.statement] = made
-    return list(found.values())
-
-
-def _reached(project: Project, facts: ModuleFacts, edge: Edge, wanted: Iterable[str]) -> dict[str, tuple[Place, ...]]:
-    """Return which of the files an edge ends up loading, each with the hops that lead there, the nearest first."""
-    goals = set(wanted)
-    found: dict[str, tuple[Place, ...]] = {}
-    queue: deque[tuple[str, tuple[Place, ...]]] = deque()
-    seen = {facts.path}
-    if edge.how == "proxy":
-        return found
-    for target in edge.targets:
-        if target.path and target.path not in seen:
-            seen.add(target.path)
-            queue.append((target.path, ()))
-    while queue:
-        path, via = queue.popleft()
-        for inner in edges(project, project.modules[path]):
-            for target in inner.targets:
-                if target.path is None or target.path in seen:
-                    continue
-                seen.add(target.path)
-                hops = (*via, Place(inner.path, inner.line, f"loads `{target.name}`"))
-                if target.path in goals:
-                    found[target.path] = hops
-                if inner.how != "proxy":
-                    queue.append((target.path, hops))
-    return found
-
-
-def removable(project: Project, facts: ModuleFacts, loaded: Loaded) -> list[str]:
-    """Return the names of the ``__init__``'s import that just bind a script, and that nobody needs.
-
-    ``from . import train`` goes if nothing reads ``pkg.train`` that hasn't imported ``pkg.train`` itself;
-    ``from pkg import train`` works without it.
-    """
-    if loaded.number < 0:
-        return []
-    statement = facts.imports[loaded.number]
-    if not statement.is_from or statement.scope != 0 or statement.block != 0:
-        return []
-    found = []
-    for each in statement.names:
-        values = project.imported(facts, statement, each.name)
-        script = values[0].name if values[0].kind == "module" else ""
-        beside = f"{facts.path.rpartition('/')[0]}/{each.name}.py"
-        if script not in loaded.scripts or script != beside or each.asname not in (None, each.name):
-            continue
-        if (
-            len(facts.scopes[0].bindings.get(each.name, ())) == 1
-            and each.name not in facts.uses
-            and not _hides_names(facts)
-            and not any(reader != script for reader in _readers(project).get((facts.path, each.name), ()))
-        ):
-            found.append(each.name)
-    return found
-
-
-# --- who reads a module's names ---
-
-
-def _readers(project: Project) -> dict[tuple[str, str], list[str]]:
-    """Return who reads a module's attributes from outside: (module, name) to the readers' paths.
-
-    ``from module import name`` counts unless ``name`` is a submodule that would be imported anyway; so does
-    ``module.name``, unless the reader itself imports that submodule; ``mock.patch("module.name")`` and
-    ``getattr(module, "name")`` do; ``from module import *`` reads the name "*".
-    """
-    known = project.answers.get("readers")
-    if isinstance(known, dict):
-        return known
-    found: dict[tuple[str, str], list[str]] = {}
-    for facts in project.modules.values():
-        imports: dict[str, list[Import]] = {}
-        for statement in facts.imports:
-            for each in statement.names:
-                plain = each.name if statement.is_from else each.name.partition(".")[0]
-                imports.setdefault(each.asname or plain, []).append(statement)
-            if statement.is_from:
-                path = project.find(facts, statement.module or "", statement.level)
-                for each in statement.names:
-                    inner = f"{statement.module}.{each.name}" if statement.module else each.name
-                    if path and path != facts.path and not project.find(facts, inner, statement.level):
-                        found.setdefault((path, each.name), []).append(facts.path)
-        loads: set[str | None] = set()
-        for chain in _chains(facts):
-            for path, attr, submodule in _steps(project, facts, imports, chain.split(".")):
-                if submodule and not loads:
-                    loads = {target.path for each in facts.imports for target in project.targets(facts, each)}
-                if submodule is None or submodule not in loads:
-                    found.setdefault((path, attr), []).append(facts.path)
-        for call in facts.calls:
-            for path, attr in _named_by_string(project, facts, call):
-                found.setdefault((path, attr), []).append(facts.path)
-    for declared in project.entry_points:
-        module, _, attribute = declared.partition(":")
-        path = module_path(project, module)
-        if path and attribute:
-            found.setdefault((path, attribute.partition(".")[0]), []).append("")
-    project.answers["readers"] = found
-    return found
-
-
-def _chains(facts: ModuleFacts) -> Iterator[str]:
-    yield from sorted(facts.reads)
-    for store in facts.stores:
-        base = dotted(store.base) if store.attr else None
-        if base:
-            yield f"{base}.{store.attr}"
-
-
-def _steps(
-    project: Project, facts: ModuleFacts, imports: Mapping[str, list[Import]], parts: list[str]
-) -> Iterator[tuple[str, str, str | None]]:
-    """Follow ``a.b.c`` through modules: yield (module, attribute, the submodule that the attribute is or None)."""
-    for statement in imports.get(parts[0], ()):
-        value = project.imported(facts, statement, parts[0])[0]
-        at, done = value.name if value.kind == "module" else "", 1
-        while not at and not statement.is_from and done <= len(parts):
-            at = project.find(facts, ".".join(parts[:done])) or ""
-            done += not at
-        while at and done < len(parts):
-            inner = project.member(at, parts[done])[0]
-            submodule = inner.name if inner.kind == "module" else None
-            yield at, parts[done], submodule
-            at = submodule or ""
-            done += 1
-
-
-def _named_by_string(project: Project, facts: ModuleFacts, call: Call) -> Iterator[tuple[str, str]]:
-    """Yield the (module, attribute) that a call like ``patch("pkg.mod.name")`` or ``getattr(mod, "name")`` names."""
-    func = call.func
-    name = func.id if isinstance(func, Name) else func.attr if isinstance(func, Attribute) else ""
-    if name not in _PATCHERS or not call.args:
-        return
-    first = call.args[0]
-    if isinstance(first, Literal) and isinstance(first.value, str):
-        parts = first.value.split(".")
-        for count in range(1, len(parts)):
-            path = project.find(facts, ".".join(parts[:count]))
-            if path:
-                yield path, parts[count]
-        return
-    attrs = [arg.value for arg in call.args[1:2] if isinstance(arg, Literal) and isinstance(arg.value, str)]
-    if attrs and isinstance(first, (Name, Attribute)):
-        for value in project.values(first, Where(facts, call.scope, call.statement)):
-            if value.kind == "module":
-                yield value.name, attrs[0]
-
-
-def module_path(project: Project, name: str) -> str | None:
-    """Return the file of a module named in packaging metadata or settings, None if the project has none."""
-    below = name.replace(".", "/")
-    for folder in (project.root, *project.source_roots, f"{project.root}/src", f"{project.root}/lib"):
-        for path in (f"{folder}/{below}.py", f"{folder}/{below}/__init__.py"):
-            if path in project.modules:
-                return path
-    ends = (f"/{below}.py", f"/{below}/__init__.py")
-    found = [path for path in project.modules if path.endswith(ends)]
-    return found[0] if len(found) == 1 else None
-
-
-def _hides_names(facts: ModuleFacts) -> bool:
-    """Whether the module looks its own names up by string: ``globals()``, ``exec``, ``sys.modules[__name__]``."""
-    for call in facts.calls:
-        if isinstance(call.func, Name) and call.func.id in _UNSEEN:
-            return True
-        if _is_local_table(call) and facts.runs_at_import(call.scope):
-            return True
-    if "sys.modules" not in facts.reads:
-        return False
-    exprs: list[Expr] = list(facts.calls)
-    exprs += [binding.value for scope in facts.scopes for each in scope.bindings.values() for binding in each]
-    exprs += [part for store in facts.stores for part in (store.base, store.value) if part is not None]
-    own = ("sys.modules", Name("__name__"))
-    return any(
-        isinstance(each, Subscript) and (dotted(each.value), each.key) == own for expr in exprs for each in walk(expr)
-    )
-
-
-def _is_local_table(call: Call) -> bool:
-    """Whether the call is ``locals()`` or ``vars()``."""
-    return isinstance(call.func, Name) and call.func.id in ("locals", "vars") and not call.args
 
 
 # --- which imports can move ---
@@ -727,9 +423,9 @@ def _needed(project: Project, facts: ModuleFacts, name: str) -> str | None:
         return "it is imported in two ways"
     if any(name in scope.declared for scope in facts.scopes):
         return "it is declared global"
-    if _hides_names(facts):
+    if hides_names(facts):
         return "the module looks up names by string"
-    tables = {outermost(facts, call.scope) for call in facts.calls if _is_local_table(call)}
+    tables = {outermost(facts, call.scope) for call in facts.calls if is_local_table(call)}
     if tables & set(functions(facts, name)):
         return "a function that uses it looks up its local names by string"
     uses = facts.uses.get(name, [])
@@ -746,9 +442,9 @@ def _needed(project: Project, facts: ModuleFacts, name: str) -> str | None:
             return f"`{function.name}` on line {function.line} can't import"
     if name in exported(facts):
         return "it is in `__all__`"
-    readers = _readers(project)
-    starred = "*" in {each for (path, each) in readers if path == facts.path}
-    if (facts.path, name) in readers or (facts.path, "__dict__") in readers:
+    read_by = readers(project)
+    starred = "*" in {each for (path, each) in read_by if path == facts.path}
+    if (facts.path, name) in read_by or (facts.path, "__dict__") in read_by:
         return "another module takes it from here"
     if starred and "__all__" not in facts.scopes[0].bindings and not name.startswith("_"):
         return "another module takes it from here with `import *`"
@@ -1128,7 +824,7 @@ def _start_paths(project: Project, entry: Entry) -> list[str]:
     """Return the files that a program begins with: its own, and its packages' where it can only run as a module."""
     facts = project.modules[entry.path]
     as_module = entry.function >= 0 or any(statement.level for statement in facts.imports)
-    return [entry.path, *(_packages(project, entry.path) if as_module else ())]
+    return [entry.path, *(packages_around(project, entry.path) if as_module else ())]
 
 
 def _world(project: Project) -> _World:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from dlsafe_lint import startup
+from dlsafe_lint import lazy_imports, packages
 from dlsafe_lint.finding import Place
+from dlsafe_lint.fixes import is_pragma
+from dlsafe_lint.lazy_property import comments
 from dlsafe_lint.rule import Draft, Rule
+from dlsafe_lint.startup import exported
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from dlsafe_lint.facts import ModuleFacts
+    from dlsafe_lint.finding import Applicability
+    from dlsafe_lint.packages import Loaded, Move, Plan
     from dlsafe_lint.project import Project
-    from dlsafe_lint.startup import Loaded
 
 
 class ScriptImportedByPackage(Rule):
@@ -24,17 +30,13 @@ class ScriptImportedByPackage(Rule):
     time under the name `__main__` and says so: "RuntimeWarning: 'pkg.train' found in sys.modules after import of
     package 'pkg', but prior to execution of 'pkg.train'; this may result in unpredictable behaviour". Its classes exist
     twice, its module-level code runs twice, `-W error` ends the program, and under spawn and forkserver each worker
-    warns again.
+    warns again (except for `python -m pkg`: workers don't import a `__main__.py`).
 
     The import may be direct or lead there through other modules. Imports inside functions, under `TYPE_CHECKING` or in
     a module `__getattr__` do no harm.
 
     ## Example
     ```python
-    # pkg/__init__.py
-    from . import model, train
-
-    __all__ = ["model", "train"]
     # pkg/model.py
     SIZE = 3
     # pkg/train.py
@@ -42,15 +44,27 @@ class ScriptImportedByPackage(Rule):
 
     if __name__ == "__main__":
         print(SIZE)
+    # pkg/evaluate.py
+    WORD = "fine"
+
+
+    def evaluate_all():
+        print(WORD)
+
+
+    if __name__ == "__main__":
+        evaluate_all()
+    # pkg/__init__.py
+    from . import model, train
+    from .evaluate import evaluate_all
+
+    __all__ = ["evaluate_all", "model", "train"]
     ```
 
     ## Use instead
-    `from pkg import train` still works: the import statement looks for submodules itself.
+    `from pkg import train` still works: the import statement looks for submodules itself. Other names are imported when
+    somebody asks for them.
     ```python
-    # pkg/__init__.py
-    from . import model
-
-    __all__ = ["model"]
     # pkg/model.py
     SIZE = 3
     # pkg/train.py
@@ -58,12 +72,45 @@ class ScriptImportedByPackage(Rule):
 
     if __name__ == "__main__":
         print(SIZE)
+    # pkg/evaluate.py
+    WORD = "fine"
+
+
+    def evaluate_all():
+        print(WORD)
+
+
+    if __name__ == "__main__":
+        evaluate_all()
+    # pkg/__init__.py
+    from . import model
+
+    __all__ = ["evaluate_all", "model"]
+
+
+    def __getattr__(name):
+        if name == "evaluate_all":
+            from .evaluate import evaluate_all
+
+            return evaluate_all
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
     ```
 
     ## Fix safety
-    Safe: only an import that just binds the submodule is removed, and only if nothing in the project reads `pkg.train`
-    without importing it. Where names are taken out of the script (`from .train import main`) there is no fix: move them
-    into a module that isn't run, or import on demand in a module `__getattr__`.
+    An import that just binds the submodule is removed if nothing in the project reads `pkg.train` without importing it.
+    Other names are offered by a module `__getattr__`, functions of the `__init__` that use them import them, and
+    type checkers still see them if the package has type hints or a `py.typed`. Both are safe; unsafe where the package
+    has a `__getattr__` already, where an annotation names what is imported, where a function of the script binds the
+    name anew, and where the script has no guard.
+
+    There is no fix where the package uses the name while it is loaded, where something else loads the script as well,
+    where the import is conditional or a call, where a function has the name of a module of the package (which hides it
+    as soon as it is loaded), and where another module takes everything from a package without `__all__`. Nobody can see
+    who does that outside the project.
 
     ## References
     - [PEP 562: module `__getattr__`](https://peps.python.org/pep-0562/)
@@ -76,102 +123,245 @@ class ScriptImportedByPackage(Rule):
     @classmethod
     def applies_to(cls, facts: ModuleFacts, project: Project) -> bool:
         """Tell whether it is a package's `__init__` that loads a script of the package."""
-        return facts.is_package and facts.path in startup.loaded_scripts(project)
+        return facts.is_package and facts.path in packages.loaded_scripts(project)
 
     def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002, D102
-        for loaded in startup.loaded_scripts(self.project).get(self.facts.path, ()):
+        found = packages.loaded_scripts(self.project).get(self.facts.path, ())
+        if not found:
+            return
+        kept = {each.number: reason for each in found if each.number >= 0 and (reason := self._kept(each))}
+        plan = packages.plan(self.project, self.facts, kept)
+        drafts = self._drafts(found, plan)
+        for loaded in found:
             names = [_dotted_name(self.project, path) for path in loaded.scripts]
-            name = names[0]
             others = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
             package = _dotted_name(self.project, self.facts.path)
-            removable = startup.removable(self.project, self.facts, loaded)
             how = "imports" if loaded.direct else "ends up importing"
             self.report(
                 self.tree.statements[loaded.statement],
-                f"`{package}` {how} its script `{name}`{others}: `python -m {_run_as(name)}` warns and runs it twice",
-                help=(
-                    "Remove it: `from pkg import name` finds the submodule without it"
-                    if removable
-                    else "Import it inside the functions that need it, or on demand in a module `__getattr__` (PEP 562)"
-                )
-                + "; each spawned worker warns again",
+                f"`{package}` {how} its script `{names[0]}`{others}: "
+                f"`python -m {names[0].removesuffix('.__main__')}` warns and runs it twice",
+                help=_help(plan, loaded)
+                + ("" if _runs_in_parent_only(loaded) else "; each spawned worker warns again"),
                 confidence=loaded.confidence,
                 related=(*loaded.via, *(self._script(path) for path in loaded.scripts)),
-                fix=self._removal(loaded, removable) if removable else None,
+                fix=drafts.get(loaded.number),
             )
 
     def _script(self, path: str) -> Place:
         return self.project.is_script(self.project.modules[path]) or Place(path, 1, "the script")
 
-    def _removal(self, loaded: Loaded, names: list[str]) -> Draft | None:
+    # --- the fix ---
+
+    def _kept(self, loaded: Loaded) -> str:
+        """Tell why the statement can't be changed as it is written, "" if it can."""
         statement = self.tree.statements[loaded.statement]
         line = self.tree.line_of(statement)
-        if not isinstance(statement, cst.ImportFrom) or isinstance(statement.names, cst.ImportStar):
-            return None
-        kept = [alias for alias in statement.names if alias.evaluated_name not in names]
-        replacements: dict[cst.CSTNode, cst.CSTNode] = {}
-        removed: list[cst.CSTNode] = []
+        if not isinstance(statement, (cst.Import, cst.ImportFrom)) or not isinstance(line, cst.SimpleStatementLine):
+            return ""
+        if len(line.body) > 1:
+            return "it shares its line with another statement"
+        if any(self.code in comment for comment in comments(line)):
+            return "a comment says that it is meant"
+        if isinstance(statement.names, cst.ImportStar):
+            names = {name for path in loaded.scripts for name in self._star_names(path)}
+            used = next((name for name in sorted(names) if self.tree.names(name)), "")
+            return f"the package uses `{used}` itself" if used else ""
+        return "" if self._without(statement, loaded) is not None else "a comment stands in it"
+
+    def _star_names(self, path: str) -> Iterable[str]:
+        return exported(self.project.modules[path])
+
+    def _without(self, statement: cst.Import | cst.ImportFrom, loaded: Loaded) -> list[cst.ImportAlias] | None:
+        """Return the names of an import that stay, None where a comment would be lost."""
+        number = loaded.number
+        gone = packages.taken(self.project, self.facts, number, loaded.scripts)
+        kept = [alias for alias in lazy_imports.aliases(statement) if alias.evaluated_name not in gone]
         if kept:
-            replacements[statement] = _with_names(statement, kept)
-        elif isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 and not line.trailing_whitespace.comment:
-            removed.append(line)
-        else:
+            return kept if lazy_imports.with_names(statement, kept) is not None else None
+        return None if "#" in self.tree.module.code_for_node(statement) else []
+
+    def _drafts(self, found: Sequence[Loaded], plan: Plan) -> dict[int, Draft]:
+        """Return the fixes by import number: one for all statements that are as sure and as safe."""
+        groups: dict[tuple[bool, bool], list[int]] = {}
+        for loaded in found:
+            moves = plan.moves.get(loaded.number)
+            if moves:
+                has_own = "__getattr__" in self.facts.scopes[0].bindings or "__dir__" in self.facts.scopes[0].bindings
+                safe = all(move.safe for move in moves) and not (has_own and any(move.lazy for move in moves))
+                groups.setdefault((loaded.confidence == "possible", not safe), []).append(loaded.number)
+        drafts: dict[int, Draft] = {}
+        submodules = plan.submodules
+        for (_, unsafe), numbers in sorted(groups.items()):
+            chosen = {number: plan.moves[number] for number in numbers}
+            draft = self._draft(chosen, submodules, "unsafe" if unsafe else "safe")
+            submodules = ()
+            if draft is not None:
+                drafts.update(dict.fromkeys(numbers, draft))
+        return drafts
+
+    def _draft(
+        self, moves: Mapping[int, Sequence[Move]], submodules: Sequence[Move], applicability: Applicability
+    ) -> Draft | None:
+        edit = _Edit({}, [])
+        lazy: list[lazy_imports.Name] = []
+        checked: list[cst.SimpleStatementLine] = []
+        typed = packages.is_typed(self.project, self.facts)
+        for number, mine in moves.items():
+            statement = self._import(number)
+            line = cst.ensure_type(self.tree.line_of(statement), cst.SimpleStatementLine)
+            gone = {move.written for move in mine}
+            kept = [alias for alias in lazy_imports.aliases(statement) if alias.evaluated_name not in gone]
+            above: tuple[str, ...] = ()
+            behind = ""
+            if kept:
+                edit.replacements[statement] = lazy_imports.with_names(statement, kept) or statement
+            else:
+                behind = line.trailing_whitespace.comment.value if line.trailing_whitespace.comment else ""
+                above = self._comment_above(line)
+                edit.removed.append(line)
+                if above:
+                    blanks = [each for each in line.leading_lines if each.comment is None]
+                    edit.replacements[line] = line.with_changes(leading_lines=blanks)
+            if (above or (behind and not is_pragma(behind))) and not any(move.lazy for move in mine):
+                return None
+            whole = line.with_changes(leading_lines=()) if not kept else None
+            names = [move for move in mine if move.lazy or move.annotated]
+            if names and (typed or any(move.annotated for move in mine)):
+                checked.append(self._line(statement, names, whole))
+                behind = ""
+            for move in mine:
+                if move.lazy:
+                    comment = "" if is_pragma(behind) else behind
+                    lazy.append(lazy_imports.Name(move.name, move.module, move.attr, above, comment))
+                    above, behind = (), ""
+        for move in submodules:
+            lazy.append(lazy_imports.Name(move.name, move.module, move.attr))
+            if typed:
+                parsed = cst.parse_statement(f"from . import {move.name}")
+                checked.append(cst.ensure_type(parsed, cst.SimpleStatementLine))
+        self._import_in_functions(moves, edit)
+        removed = {move.name for mine in moves.values() for move in mine}
+        self._leave_exports(removed - {each.name for each in lazy}, edit)
+        own = self._own_getattr()
+        if lazy and own is not None:
+            extended = lazy_imports.with_branches(self.tree.module, own, lazy)
+            if extended is None:
+                return None
+            edit.replacements[own] = extended
+        module: cst.Module | None = self.tree.rewritten(edit.replacements, edit.removed)
+        if module is not None and checked:
+            module = lazy_imports.for_type_checkers(module, checked)
+        if module is None:
             return None
-        exported = startup.exported(self.facts) & set(names)
-        for display in self._displays():
-            elements = [each for each in display.elements if not _is_string(each, exported)]
-            if len(elements) < len(display.elements):
-                replacements[display] = _with_elements(display, elements)
-                exported -= {name for name in exported if any(_is_string(e, {name}) for e in display.elements)}
-        if exported or any(self._has_comment(node) for node in (statement, *replacements)):
-            return None
-        listed = " and ".join(f"`{name}`" for name in names)
+        defines: list[str] = []
+        if lazy:
+            in_all = {each.name for each in lazy} <= exported(self.facts)
+            made = []
+            if own is None:
+                made.append(lazy_imports.module_getattr(module, lazy, typed=typed))
+            if "__dir__" not in self.facts.scopes[0].bindings:
+                made.append(lazy_imports.module_dir(module, lazy, exported=in_all, typed=typed))
+            module = lazy_imports.appended(module, made)
+            defines = ["__getattr__", "__dir__"]
+        if not module.body and not module.header and not module.footer:
+            module = module.with_changes(has_trailing_newline=False)
         return Draft(
-            f"Remove the import of {listed}",
-            {self.tree.module: self.tree.rewritten(replacements, removed)},
-            may_unbind=frozenset(names),
+            _title(moves, {each.name for each in lazy}),
+            {self.tree.module: module},
+            applicability,
+            tuple(defines),
+            may_unbind=frozenset(removed),
         )
 
-    def _displays(self) -> list[cst.List | cst.Tuple | cst.Set]:
-        """Return the displays of `__all__ = [...]` and `__all__ += [...]`."""
-        found: list[cst.List | cst.Tuple | cst.Set] = []
-        for statement in self.tree.statements:
-            match statement:
-                case cst.Assign(targets=[cst.AssignTarget(target=cst.Name("__all__"))], value=value):
-                    pass
-                case cst.AugAssign(target=cst.Name("__all__"), value=value):
-                    pass
-                case cst.AnnAssign(target=cst.Name("__all__"), value=value):
-                    pass
-                case _:
-                    continue
-            if isinstance(value, (cst.List, cst.Tuple, cst.Set)):
-                found.append(value)
-        return found
+    def _import(self, number: int) -> cst.Import | cst.ImportFrom:
+        statement = self.tree.statements[self.facts.imports[number].statement]
+        assert isinstance(statement, (cst.Import, cst.ImportFrom))
+        return statement
 
-    def _has_comment(self, node: cst.CSTNode) -> bool:
-        return "#" in self.tree.module.code_for_node(node)
+    def _line(
+        self, statement: cst.Import | cst.ImportFrom, moves: Iterable[Move], whole: cst.SimpleStatementLine | None
+    ) -> cst.SimpleStatementLine:
+        """Return a line that imports some of the names of a statement: the whole line where that is all of them."""
+        wanted = {move.written for move in moves}
+        names = [alias for alias in lazy_imports.aliases(statement) if alias.evaluated_name in wanted]
+        if whole is not None and len(names) == len(lazy_imports.aliases(statement)):
+            return whole
+        return cst.SimpleStatementLine([lazy_imports.only(statement, names)])
+
+    def _comment_above(self, line: cst.SimpleStatementLine) -> tuple[str, ...]:
+        """Return the comments that belong to an import: those directly above that don't head further imports."""
+        above: list[str] = []
+        for each in reversed(line.leading_lines):
+            if each.comment is None:
+                break
+            above.insert(0, each.comment.value)
+        body = list(self.tree.module.body)
+        after = body[index] if (index := body.index(line) + 1) < len(body) else None
+        if isinstance(after, cst.SimpleStatementLine) and not after.leading_lines:
+            return () if isinstance(after.body[0], (cst.Import, cst.ImportFrom)) else tuple(above)
+        return tuple(above)
+
+    def _import_in_functions(self, moves: Mapping[int, Sequence[Move]], edit: _Edit) -> None:
+        wanted: dict[int, list[cst.SimpleStatementLine]] = {}
+        for number, mine in moves.items():
+            for function in sorted({function for move in mine for function in move.functions}):
+                used = [move for move in mine if function in move.functions]
+                wanted.setdefault(function, []).append(self._line(self._import(number), used, None))
+        for function, lines in wanted.items():
+            node = self.tree.statements[self.facts.scopes[function].statement]
+            if isinstance(node, cst.FunctionDef):
+                edit.replacements[node.body] = lazy_imports.importing(node.body, lines)
+
+    def _leave_exports(self, names: set[str], edit: _Edit) -> None:
+        for node, changed in lazy_imports.without_exports(self.tree.statements, names).items():
+            line = self.tree.line_of(node)
+            if changed is not None:
+                edit.replacements[node] = changed
+            elif line in self.tree.module.body and not comments(line):
+                edit.removed.append(line)
+
+    def _own_getattr(self) -> cst.FunctionDef | None:
+        for binding in self.facts.scopes[0].bindings.get("__getattr__", ()):
+            node = self.tree.statements[binding.statement]
+            if isinstance(node, cst.FunctionDef):
+                return node
+        return None
 
 
-def _with_names(statement: cst.ImportFrom, kept: list[cst.ImportAlias]) -> cst.ImportFrom:
-    """Return the import with some of its names; the last one keeps the comma style of the last one before."""
-    last = list(statement.names)[-1] if not isinstance(statement.names, cst.ImportStar) else kept[-1]
-    return statement.with_changes(names=[*kept[:-1], kept[-1].with_changes(comma=last.comma)])
+class _Edit(NamedTuple):
+    """What becomes of nodes, and the lines that go."""
+
+    replacements: dict[cst.CSTNode, cst.CSTNode]
+    removed: list[cst.CSTNode]
 
 
-def _with_elements(
-    display: cst.List | cst.Tuple | cst.Set, kept: list[cst.BaseElement]
-) -> cst.List | cst.Tuple | cst.Set:
-    if not kept:
-        return display.with_changes(elements=[])
-    comma: cst.Comma | cst.MaybeSentinel = display.elements[-1].comma
-    if isinstance(display, cst.Tuple) and len(kept) == 1 and not isinstance(comma, cst.Comma):
-        comma = cst.Comma()
-    return display.with_changes(elements=[*kept[:-1], kept[-1].with_changes(comma=comma)])
+def _title(moves: Mapping[int, Sequence[Move]], lazy: set[str]) -> str:
+    names = list(dict.fromkeys(move.name for mine in moves.values() for move in mine))
+    groups = (
+        ("Import {} on demand", [name for name in names if name in lazy]),
+        ("Remove the import of {}", [name for name in names if name not in lazy]),
+    )
+    said = [title.format(" and ".join(f"`{name}`" for name in group)) for title, group in groups if group]
+    return " and ".join([said[0], *(each[0].lower() + each[1:] for each in said[1:])])
 
 
-def _is_string(element: cst.BaseElement, names: frozenset[str] | set[str]) -> bool:
-    return isinstance(element.value, cst.SimpleString) and element.value.evaluated_value in names
+def _help(plan: Plan, loaded: Loaded) -> str:
+    moves = plan.moves.get(loaded.number)
+    if moves is None:
+        reason = plan.kept.get(loaded.number, "")
+        what = "Import it inside the functions that need it, or on demand in a module `__getattr__` (PEP 562)"
+        return f"{what} ({reason})" if reason else what
+    if any(move.lazy for move in moves):
+        return "Import it on demand, in a module `__getattr__` (PEP 562)"
+    if any(move.functions for move in moves):
+        return "Import it inside the functions that need it"
+    return "Remove it: `from pkg import name` finds the submodule without it"
+
+
+def _runs_in_parent_only(loaded: Loaded) -> bool:
+    """Whether workers never run the script: they don't import a ``__main__.py`` again."""
+    return all(path.endswith("/__main__.py") for path in loaded.scripts)
 
 
 def _dotted_name(project: Project, path: str) -> str:
@@ -183,7 +373,3 @@ def _dotted_name(project: Project, path: str) -> str:
         parts.append(name)
     short, full = ".".join(reversed(parts)), project.modules[path].name
     return full if full.endswith(f".{short}") else short
-
-
-def _run_as(name: str) -> str:
-    return name.removesuffix(".__main__")

@@ -1,0 +1,105 @@
+"""Which scripts a package loads, with the chain that leads to them."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlsafe_lint import packages
+from test_importing import ROOT, package, project
+
+SCRIPT = "def main(): ...\nif __name__ == '__main__':\n    main()"
+
+
+def test_a_chain_has_its_hops() -> None:
+    found = project(package("from . import api", api="from .train import main", train=SCRIPT))
+    ((only,),) = packages.loaded_scripts(found).values()
+    assert only.scripts == (f"{ROOT}/pkg/train.py",)
+    assert not only.direct
+    assert [(hop.path, hop.line) for hop in only.via] == [(f"{ROOT}/pkg/api.py", 1)]
+
+
+def test_only_packages_around_the_script_count() -> None:
+    found = project({**package("", train=SCRIPT), "other/__init__.py": "import pkg.train"})
+    assert not packages.loaded_scripts(found)
+
+
+@pytest.mark.parametrize(
+    ("guarded", "confidence"), [("main()", "likely"), ("test()", "possible"), ("unittest.main()", "possible")]
+)
+def test_a_guard_that_runs_tests_makes_no_likely_script(guarded: str, confidence: str) -> None:
+    script = f"import unittest\ndef main(): ...\ndef test(): ...\nif __name__ == '__main__':\n    {guarded}"
+    ((only,),) = packages.loaded_scripts(project(package("from . import train", train=script))).values()
+    assert only.confidence == confidence
+
+
+def said(init: str, **modules: str) -> dict[str, list[tuple[int, list[str], bool]]]:
+    """Return, per package, line, scripts and whether they are imported directly."""
+    return {
+        path.removeprefix(f"{ROOT}/"): [
+            (each.line, [script.removeprefix(f"{ROOT}/") for script in each.scripts], each.direct) for each in found
+        ]
+        for path, found in packages.loaded_scripts(project(package(init, **modules))).items()
+    }
+
+
+def test_what_imports_the_script_itself_is_named_wherever_it_stands() -> None:
+    found = said(
+        "from .sub.train import main\nfrom . import api",
+        sub__init="",
+        api="from .sub.train import main",
+        sub__train=SCRIPT,
+    )
+    assert found == {"pkg/__init__.py": [(1, ["pkg/sub/train.py"], True)]}
+
+
+def test_the_innermost_package_is_named_where_a_chain_goes_through_several() -> None:
+    found = said(
+        "from . import sub",
+        sub__init="from .api import run",
+        sub__api="import pkg.sub.train as run",
+        sub__train=SCRIPT,
+    )
+    assert found == {"pkg/sub/__init__.py": [(1, ["pkg/sub/train.py"], False)]}
+
+
+def test_scripts_that_one_statement_loads_are_one_finding() -> None:
+    found = said("x = 1\nfrom . import train, a, test", train=SCRIPT, a="", test=SCRIPT)
+    assert found == {"pkg/__init__.py": [(2, ["pkg/train.py", "pkg/test.py"], True)]}
+
+
+def test_the_first_way_is_named_where_several_lead_to_a_script() -> None:
+    found = said(
+        "from . import a\nfrom . import b",
+        a="from . import train",
+        b="from . import train",
+        train=SCRIPT,
+    )
+    assert found == {"pkg/__init__.py": [(1, ["pkg/train.py"], False)]}
+
+
+@pytest.mark.parametrize("main", ["def main(): ...", SCRIPT])
+def test_a_main_module_is_a_script_with_and_without_a_guard(main: str) -> None:
+    ((only,),) = packages.loaded_scripts(project(package("from .__main__ import main", main=main))).values()
+    assert only.confidence == "certain"
+
+
+@pytest.mark.parametrize(
+    ("statement", "loads"),
+    [
+        ("import lazy_loader as lazy\n__getattr__, __dir__, __all__ = lazy.attach(__name__, ['train'])", False),
+        ("import lazy_loader as lazy\n__getattr__, _, _ = lazy.attach_stub(__name__, __file__)", False),
+        ("import lazy_loader as lazy\ntrain = lazy.load('pkg.train')", True),
+        ("from lazy_loader import load\ntrain = load('pkg.api')", False),
+        ("lazy import pkg.train", False),
+        ("lazy from .train import main", False),
+        ("__lazy_modules__ = ['pkg.train']\nimport pkg.train", False),
+    ],
+)
+def test_what_is_put_off(statement: str, loads: bool) -> None:
+    """Of which `lazy_loader.load` puts off less than it seems: the module counts as imported before it runs."""
+    text = statement.replace("lazy import", "import").replace("lazy from", "from")
+    lazy = text != statement
+    found = project(package(text, api="from . import train", train=SCRIPT))
+    facts = found.modules[f"{ROOT}/pkg/__init__.py"]
+    facts.imports[:] = [each._replace(lazy=lazy) for each in facts.imports]
+    assert bool(packages.loaded_scripts(found)) == loads
