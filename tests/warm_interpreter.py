@@ -6,16 +6,19 @@ interpreters; a program's fork server is a fork of this interpreter, too, made b
 
 from __future__ import annotations
 
+import atexit
 import builtins
+import gc
 import json
 import multiprocessing.process
 import os
 import socket
 import sys
+import threading
 from multiprocessing import forkserver
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import sitecustomize  # the one in start_method/
 import torch.utils.data  # noqa: F401  what this process is for
@@ -74,7 +77,39 @@ def _answer(number: int) -> None:
     sys.stdout.flush()
 
 
-program = serve()
-main = sys.modules["__main__"] = ModuleType("__main__")
-main.__dict__.update(__file__=program, __builtins__=builtins, __spec__=None)
-exec(compile(Path(program).read_bytes(), program, "exec"), main.__dict__)
+def run(program: str) -> int:
+    """Run `python PROGRAM` in this process; returns its exit status."""
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    main.__dict__.update(__file__=program, __builtins__=builtins, __spec__=None)
+    try:
+        exec(compile(Path(program).read_bytes(), program, "exec"), main.__dict__)
+    except SystemExit as stop:
+        if stop.code is None or isinstance(stop.code, int):
+            return stop.code or 0
+        sys.stderr.write(f"{stop.code}\n")
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    else:
+        return 0
+    return 1
+
+
+def end(status: int, loaded: frozenset[str]) -> NoReturn:
+    """End this process as an interpreter ends, except that the modules in `loaded` stay as they are.
+
+    To take torch apart, object by object, takes longer than most of the programs run.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for name in [name for name in sys.modules if name not in loaded]:
+        del sys.modules[name]
+    vars(sys.modules.pop("__main__")).clear()
+    gc.collect()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+gc.freeze()  # a collection in a fork would copy all of torch
+loaded = frozenset(sys.modules)
+end(run(serve()), loaded)
