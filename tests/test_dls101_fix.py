@@ -219,6 +219,35 @@ class Images(Dataset):
     assert all(each.fix is None for each in found)
 
 
+@pytest.mark.parametrize(
+    "branches",
+    [
+        ("print(path)\n            self.file = h5py.File(path)", "self.file = zipfile.ZipFile(path)"),
+        ("self.file = h5py.File(path)  # one", "self.file = zipfile.ZipFile(path)  # the other"),
+        ("self.file = h5py.File(path)", "self.file = self.masks = zipfile.ZipFile(path)"),
+        ("self.file = h5py.File(path)", "self.file = zipfile.ZipFile(path, 'a')"),
+    ],
+)
+def test_an_if_that_does_more_than_to_open_is_left_alone(branches: tuple[str, str], tmp_path: Path) -> None:
+    text = f"""\
+import os
+import zipfile
+
+import h5py
+from torch.utils.data import Dataset
+
+
+class Images(Dataset):
+    def __init__(self, path):
+        self.path = path
+        if path.suffix == ".h5":
+            {branches[0]}
+        else:
+            {branches[1]}
+"""
+    assert fixed(text, tmp_path) == text
+
+
 def test_the_help_says_no_more_where_there_is_a_fix(tmp_path: Path) -> None:
     path = tmp_path / "images.py"
     path.write_text(LIBRARIES + OPENING)

@@ -37,7 +37,6 @@ NOT_PROVEN = {
     "smart_open.open": _NOT_INSTALLED,
     "smart_open.smart_open": _NOT_INSTALLED,
     "tables.openFile": "the name that tables.open_file had before PyTables 3",
-    "tifffile.imread": "with aszarr only; not run: a store reads right under fork unless the parent has read from it",
     "tifffile.tifffile.TiffFile": "tifffile.TiffFile by the module that defines it",
     "zarr.ZipStore": "the name that zarr.storage.ZipStore had before zarr 3",
 }

@@ -42,7 +42,7 @@ class Closers:
         self.receiver = receiver
         self.replacements: dict[cst.CSTNode, Replacement] = {}
 
-    def rewrite(self, attr: str, helper: str, opening: cst.SimpleStatementLine | cst.For) -> bool:
+    def rewrite(self, attr: str, helper: str, opening: cst.SimpleStatementLine | cst.For | cst.If) -> bool:
         """Rewrite the methods for one handle.
 
         Args:

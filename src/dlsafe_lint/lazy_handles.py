@@ -58,16 +58,37 @@ class _Needs:
 
 
 class _Opening(NamedTuple):
-    """A statement of a constructor that becomes a property: an assignment, or a loop that adds to a list or dict."""
+    """A statement of a constructor that becomes a property.
+
+    An assignment, a loop that adds to a list or dict, or an ``if`` that opens one of several handles (``others`` are
+    the statements that open the others).
+    """
 
     attr: str
     helper: str
     statement: int
-    line: cst.SimpleStatementLine | cst.For
+    line: cst.SimpleStatementLine | cst.For | cst.If
     value: cst.BaseExpression
     annotation: cst.Annotation | None
     needs: _Needs
     empty: cst.SimpleStatementLine | None = None
+    others: tuple[int, ...] = ()
+
+
+class _Either(NamedTuple):
+    """An ``if`` that does nothing but store the handle that one or the other branch opens.
+
+    Attributes:
+        node: the ``if``.
+        statement: its number.
+        branches: the numbers of the statements that open.
+        values: what they open.
+    """
+
+    node: cst.If
+    statement: int
+    branches: tuple[int, int]
+    values: tuple[cst.BaseExpression, cst.BaseExpression]
 
 
 class _Loop(NamedTuple):
@@ -127,7 +148,9 @@ class Change:
         made: list[_Opening] = []
         left: list[Kept] = []
         for row in sorted(rows, key=lambda row: row.name.removeprefix("self.") not in self.aliases.values()):
-            opening = self._opening(row, names)
+            if any(row.statement in each.others for each in made):
+                continue
+            opening = self._opening(row, names) or self._opening_of_either(row, rows, names)
             if opening is None:
                 left.append(row)
             else:
@@ -140,7 +163,7 @@ class Change:
         changed = self._class(made, imported.getpid) if imported is not None else None
         if imported is None or changed is None:
             return None
-        self.changed = [each.statement for each in made]
+        self.changed = [number for each in made for number in (each.statement, *each.others)]
         what = _listed([f"`{self.receiver}.{each.attr}`" for each in made])
         klass = self.tree.statements[self.project.scope(self.site).statement]
         return Draft(
@@ -212,6 +235,73 @@ class Change:
         if loop:
             return _Opening(attr, helper, row.statement, loop.node, moved, annotation, needs, line)
         return _Opening(attr, helper, row.statement, line, moved, annotation, needs)
+
+    def _opening_of_either(self, row: Kept, rows: Sequence[Kept], names: set[str]) -> _Opening | None:
+        """Return how an ``if`` that opens one of two handles can do so later, None if it can't."""
+        method = reopening.method_of(self.facts, row.statement)
+        attr = row.name.removeprefix("self.")
+        either = self._either(row.statement, attr) if method is not None and self.method in (None, method) else None
+        if method is None or either is None:
+            return None
+        both = [each for each in rows if each.statement in either.branches]
+        if (
+            len(both) < 2
+            or any(each.call is not None or each.fate != "open" or each.name != row.name for each in both)
+            or self.suppressed & set(either.branches)
+            or not self._is_simply_reached(either.statement, method)
+            or not reopening.runs_once(self.project, self.site, method)
+            or not reopening.may_be_property(self.project, self.site, attr, *either.branches)
+        ):
+            return None
+        self.method, self.receiver = method, method.params[0].name
+        needs = _Needs(attr)
+        search = _Search(self, either.statement, needs, names, frozenset())
+        if not search.collect(either.node.test):
+            return None
+        for number, value in zip(either.branches, either.values, strict=True):
+            expr = self._opened_in(number, attr)
+            found = openings.opened(self.project, expr, Where(self.facts, method.index, number)) if expr else []
+            in_order = any(reopening.reads_in_order(self.project, each) for each in found)
+            if not found or not all(reopening.can_reopen(self.project, each) for each in found):
+                return None
+            if reopening.construction_depends_on(self.project, self.site, attr, number, in_order=in_order):
+                return None
+            if isinstance(value, (cst.GeneratorExp, cst.IfExp, cst.Tuple)) or not search.collect(value):
+                return None
+        if needs.inlined or needs.moved or any(at != either.statement for _, at in needs.roots.values()):
+            return None
+        for text, (root, at) in needs.roots.items():
+            if not self._same_value(root, at, max(either.branches)):
+                return None
+            self.kept.setdefault(text, (needs.kept[text], either.statement))
+        helper = self._free(
+            [f"_{attr}" if not attr.startswith("_") else f"_opened{attr}", f"_opened_{attr.strip('_')}"]
+        )
+        self.helpers[attr] = helper
+        test, one, other = (
+            self.tree.replaced(each, search.replacements) for each in (either.node.test, *either.values)
+        )
+        value = cst.IfExp(test, one, other, [cst.LeftParen()], [cst.RightParen()])
+        others = tuple(each for each in either.branches if each != row.statement)
+        return _Opening(attr, helper, row.statement, either.node, value, None, needs, others=others)
+
+    def _either(self, statement: int, attr: str) -> _Either | None:
+        """Return the ``if`` of two branches that do nothing but store an attribute, around one of these statements."""
+        number = self.facts.blocks[self.facts.statements[statement].block].statement
+        node = self.tree.statements[number] if number >= 0 else None
+        if not isinstance(node, cst.If) or not isinstance(node.orelse, cst.Else):
+            return None
+        found: list[tuple[int, cst.BaseExpression]] = []
+        for body in (node.body, node.orelse.body):
+            line = body.body[0] if isinstance(body, cst.IndentedBlock) and len(body.body) == 1 else None
+            if not isinstance(line, cst.SimpleStatementLine) or len(line.body) > 1:
+                return None
+            target, value, annotation = assigned(line.body[0])
+            if value is None or annotation is not None or not is_attribute(target, attr):
+                return None
+            found.append((self.tree.numbers[line.body[0]], value))
+        (first, one), (second, other) = found
+        return _Either(node, number, (first, second), (one, other))
 
     def _opened_in(self, statement: int, attr: str) -> Expr | None:
         """Return what a statement stores as an attribute, or adds to the list or dict that the attribute is."""
@@ -512,7 +602,7 @@ class Change:
     def _trailing(self, opening: _Opening) -> cst.TrailingWhitespace:
         """Return the end of the line that opens, with its comment."""
         lines = [self.tree.line_of(self.tree.statements[each]) for each in opening.needs.inlined.values()]
-        own = opening.line.body.body if isinstance(opening.line, cst.For) else [opening.line]
+        own = [opening.line] if isinstance(opening.line, cst.SimpleStatementLine) else opening.line.body.body
         ends = [each.trailing_whitespace for each in (*own, *lines) if isinstance(each, cst.SimpleStatementLine)]
         return next((each for each in ends if each.comment is not None), ends[0])
 

@@ -207,6 +207,8 @@ def _fitting(module: cst.Module, line: cst.SimpleStatementLine, depth: int) -> c
         return cst.ParenthesizedWhitespace(indent=True, last_line=cst.SimpleWhitespace(indent))
 
     first, second = assign.value.elements
+    if isinstance(second.value, cst.IfExp):
+        second = second.with_changes(value=second.value.with_changes(lpar=(), rpar=()))
     value = assign.value.with_changes(
         lpar=[cst.LeftParen(whitespace_after=broken(further=True))],
         rpar=[cst.RightParen()],

@@ -160,7 +160,7 @@ _TIFF = Handle(
 )
 _TIFF_STORE = Handle(
     "open `tifffile` zarr store",
-    "TypeError: cannot pickle '_thread.RLock' object",
+    "TypeError: cannot pickle '_thread.RLock' object (of the store alone: '_io.BufferedReader')",
     warned="once the parent has read from it: exceptions and wrong data",
 )
 _IMAGEIO = Handle("open `imageio` reader", _READER, f"{_OFFSET}exceptions, and now and then wrong data silently")

@@ -89,7 +89,8 @@ class OpenHandleInDataset(Rule):
 
     Offered where nothing but the constructor stores the handle, where what opens it uses parameters (which are then
     kept on `self`), attributes that stay as they are and names of the module, and where neither the class nor one that
-    it inherits from or that inherits from it says how it is pickled.
+    it inherits from or that inherits from it says how it is pickled. An `if` that only opens one of two handles is
+    decided again on first use. Elsewhere the help says why there is no fix.
 
     ## References
     - [Python: contexts and start methods](https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods)
