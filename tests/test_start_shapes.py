@@ -274,6 +274,21 @@ CALLS["a thread"] = (
     TRAIN + "import threading\nthread = threading.Thread(target=train)\n",
 )
 
+CALLS["a branch that the call asks for"] = (
+    LOADER + "def run(mode='train', *, debug=False):\n    if mode == 'train' and not debug: list(loader)\nrun()",
+    LOADER + "def run(mode='train', *, debug=False):\n    if mode == 'train' and not debug: list(loader)\nrun('test')",
+)
+CALLS["a branch of a constant"] = (
+    TRAIN + "TRAIN = True\nif TRAIN:\n    train()\nelse:\n    print()",
+    TRAIN + "TRAIN = False\nif TRAIN:\n    train()\nelse:\n    print()",
+)
+CALLS["a function that the call chooses"] = (
+    TRAIN + "def show(): pass\ndef run(how):\n    if how == 'show':\n        do = show\n    elif how == 'train':\n"
+    "        do = train\n    do()\nrun('train')",
+    TRAIN + "def show(): pass\ndef run(how):\n    if how == 'show':\n        do = show\n    elif how == 'train':\n"
+    "        do = train\n    do()\nrun('show')",
+)
+
 LIGHTNING = LOADER + "import lightning as L\n"
 ENGINES = {
     "lightning, a loader": (LIGHTNING + "L.Trainer().fit(object(), loader)", LIGHTNING + "L.Trainer(loader)"),

@@ -792,6 +792,8 @@ class _Walk:
             return None
         self.left -= 1
         where = Where(facts, event.scope, event.statement, frame)
+        if self.project.is_off(facts.statements[event.statement].block, where):
+            return None
         best: Start | None = None
         for found in self.found(event, where):
             start = self.followed(found, facts, event.scope) if isinstance(found, _Edge) else found
