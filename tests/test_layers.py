@@ -18,7 +18,9 @@ LAYERS = (
     {"apis", "apis.*"},
     {"project"},
     {
+        "commands",
         "counts",
+        "events",
         "flow",
         "workers",
         "datasets",

@@ -7,7 +7,8 @@ import textwrap
 
 import pytest
 
-from test_starts import found
+from dlsafe_lint.starts import chain, unguarded
+from test_starts import found, modules
 
 LOADER = "from torch.utils.data import DataLoader\nloader = DataLoader([1, 2], num_workers=2)\n"
 TRAIN = f"{LOADER}def train(*args, **kwargs):\n    for batch in loader:\n        pass\n"
@@ -272,6 +273,21 @@ CALLS["an executor of an event loop"] = (
 CALLS["a thread"] = (
     TRAIN + "import threading\nthread = threading.Thread(target=train)\nthread.start()",
     TRAIN + "import threading\nthread = threading.Thread(target=train)\n",
+)
+
+CALLS["a branch that the call asks for"] = (
+    LOADER + "def run(mode='train', *, debug=False):\n    if mode == 'train' and not debug: list(loader)\nrun()",
+    LOADER + "def run(mode='train', *, debug=False):\n    if mode == 'train' and not debug: list(loader)\nrun('test')",
+)
+CALLS["a branch of a constant"] = (
+    TRAIN + "TRAIN = True\nif TRAIN:\n    train()\nelse:\n    print()",
+    TRAIN + "TRAIN = False\nif TRAIN:\n    train()\nelse:\n    print()",
+)
+CALLS["a function that the call chooses"] = (
+    TRAIN + "def show(): pass\ndef run(how):\n    if how == 'show':\n        do = show\n    elif how == 'train':\n"
+    "        do = train\n    do()\nrun('train')",
+    TRAIN + "def show(): pass\ndef run(how):\n    if how == 'show':\n        do = show\n    elif how == 'train':\n"
+    "        do = train\n    do()\nrun('show')",
 )
 
 LIGHTNING = LOADER + "import lightning as L\n"
@@ -1060,6 +1076,10 @@ GUARDS = {
         "go = (lambda: list(loader))\nloader and go()\n",
         "go = (lambda: list(loader))\n__name__ == '__main__' and go()\n",
     ),
+    "a function that tests": (
+        "def is_main():\n    return __name__ == 'library'\nif is_main():\n    {}",
+        "def is_main():\n    'Run as a program?'\n    return __name__ == '__main__'\nif is_main():\n    {}",
+    ),
     "try and guard": (
         "try:\n    {}\nfinally:\n    pass",
         "try:\n    if __name__ == '__main__':\n        {}\nfinally:\n    pass",
@@ -1099,3 +1119,72 @@ def test_what_starts_workers(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_the_nearest_shape_that_starts_none(name: str) -> None:
     assert starts(ALL[name][1]) == []
+
+
+FILES = {
+    "train": True,
+    "scripts__train": True,
+    "examples__train": True,
+    "tools__data__prepare": True,
+    "pkg__train": True,
+    "test_model": True,  # a program that tests a model: no test functions
+    "pkg____main__": False,
+    "tests__loading": False,
+    "pkg__tests__loading": False,
+    "conftest": False,
+    "setup": False,
+    "noxfile": False,
+    "docs__conf": False,
+    "docs__source__conf": False,
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_which_files_are_meant_to_be_run(name: str) -> None:
+    whole = modules(**{name: LOADER + "for batch in loader: pass"})
+    (module,) = whole.modules.values()
+    assert bool(unguarded(whole, module)) is FILES[name]
+
+
+def test_a_file_of_test_functions_is_run_by_a_tool() -> None:
+    whole = modules(test_model=LOADER + "for batch in loader: pass\ndef test_it(): pass")
+    (module,) = whole.modules.values()
+    assert unguarded(whole, module) == []
+
+
+def test_a_notebook_saved_as_a_program_is_run() -> None:
+    text = "# coding: utf-8\n# In[1]:\n" + LOADER + "# In[2]:\nget_ipython().run_line_magic('time', '')\nlist(loader)"
+    assert starts(text) == [(7, "DataLoader(num_workers=2)")]
+
+
+def test_a_library_that_starts_workers_is_reported_where_it_does() -> None:
+    whole = modules(library=LOADER + "first = next(iter(loader))", script="import library\nprint(library.first)")
+    reported = [name for name, module in whole.modules.items() if unguarded(whole, module)]
+    assert reported == ["/project/library.py"]
+
+
+def test_examples_in_docstrings_are_not_run() -> None:
+    assert starts(LOADER + "def f():\n    '''\n    >>> for batch in loader: pass\n    '''") == []
+
+
+def test_the_chain_through_three_files_has_every_line() -> None:
+    whole = modules(
+        script="from training import main\n\nmain()",
+        training="from data import batches\n\n\ndef main():\n    for batch in batches():\n        pass",
+        data="from torch.utils.data import DataLoader\n\ndef make():\n    return DataLoader([1], num_workers=2)\n\n"
+        "def batches():\n    yield from make()\n",
+    )
+    (found,) = unguarded(whole, whole.modules["/project/script.py"])
+    assert chain(found.start) == "main() → batches() → DataLoader(num_workers=2)"
+    assert [(place.path.rpartition("/")[2], place.line, place.message) for place in found.start.via] == [
+        ("script.py", 3, "the module calls `main`"),
+        ("training.py", 5, "`main` calls `batches`"),
+        ("data.py", 7, "`batches` iterates `DataLoader`"),
+        ("data.py", 4, "`DataLoader(num_workers=2)`"),
+    ]
+
+
+def test_an_exit_on_the_way_is_told() -> None:
+    whole = modules(script=CALLS["a test case's file"][0])
+    (found,) = unguarded(whole, whole.modules["/project/script.py"])
+    assert found.start.exits == "unittest.main"

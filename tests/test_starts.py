@@ -19,7 +19,7 @@ def modules(**sources: str) -> Project:
     for name, source in sources.items():
         made = facts.read(
             textwrap.dedent(source),
-            path=f"/project/{name.replace('__', '/')}.py" if name != "__main__" else "/project/pkg/__main__.py",
+            path=f"/project/{name.removesuffix('____main__').replace('__', '/')}{'/__main__' * name.endswith('____main__')}.py",
             name=name.replace("__", "."),
             is_package=False,
         )

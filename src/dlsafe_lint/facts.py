@@ -501,6 +501,8 @@ def _guard(expr: Expr, names: dict[str, bool]) -> bool | None:
     match expr:
         case Name(name):
             return names.get(name)
+        case Call(_, Name(name), (), ()):
+            return names.get(f"{name}()")
         case Compared(op, left, right):
             if op in ("Eq", "NotEq", "Is", "IsNot"):
                 sides = (left, right)
@@ -520,7 +522,7 @@ def _guard(expr: Expr, names: dict[str, bool]) -> bool | None:
             return True if True in verdicts else False if False in verdicts else None
         case Choice("or", options) if any(_guard(option, names) is True for option in options):
             return True  # the other options are ways of running the file too (a notebook, a command)
-        case Opaque((Compared() | Name() | Opaque() as inner,)):
+        case Opaque((Compared() | Name() | Opaque() | Call() as inner,)):
             # `not test` is the only single-part expression made of a test
             verdict = _guard(inner, names)
             return None if verdict is None else not verdict
@@ -928,6 +930,9 @@ class _Reader:
         scope.decorators, scope.params, scope.returns = decorators, params, returns
         scope.is_async = isinstance(node, ast.AsyncFunctionDef)
         self.inside(scope, node.body, params)
+        if isinstance(node.body[-1], ast.Return) and len(node.body) <= 2 and not params:
+            # `def is_main(): return __name__ == "__main__"`, perhaps with a docstring
+            self.name_test(f"{node.name}()", self.results[-1].value)
 
     stmt_AsyncFunctionDef = stmt_FunctionDef
 

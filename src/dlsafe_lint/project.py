@@ -359,9 +359,71 @@ class Project:
         """Return what ``name``, bound in ``scope`` of the module, stands for at ``where``."""
         facts = where.facts
         found: list[Value] = []
-        for binding in reaching(facts, scope, name, where):
+        bindings = reaching(facts, scope, name, where)
+        if len(bindings) > 1:
+            frame = where.frame if self._frame_fits(where.frame, facts, scope) else None
+            at = Where(facts, scope, where.statement, frame)
+            bindings = [each for each in bindings if not self.is_off(each.block, at, depth)] or bindings
+        for binding in bindings:
             found.extend(self._binding(facts, scope, name, binding, where, depth))
         return found or [UNKNOWN]
+
+    def is_off(self, block: int, where: Where, depth: int = 0) -> bool:
+        """Whether a block doesn't run, going by literals: ``if mode == "train":`` in a call with ``mode="test"``.
+
+        Args:
+            block: a block of the module; those around it in the same function count as well.
+            where: the module, and the arguments of the call in which it would run.
+            depth: of the question that asks.
+        """
+        facts = where.facts
+        while depth < MAX_DEPTH and facts.blocks[block].parent >= 0:
+            found = facts.blocks[block]
+            if found.test is not None and found.kind in ("if", "else"):
+                key = ("off", facts.path, block, id(where.frame))
+                if key in self.pending:  # a test that depends on itself
+                    self.cut_short = True
+                else:
+                    self.pending.add(key)
+                    at = Where(facts, found.scope, found.statement, where.frame)
+                    holds = self._holds(found.test, at, depth + 1)
+                    self.pending.discard(key)
+                    if holds is (found.kind == "else"):
+                        return True
+            block = found.parent
+        return False
+
+    def _holds(self, test: Expr, where: Where, depth: int) -> bool | None:
+        """Tell whether a test holds, None where literals don't say."""
+        match test:
+            case Name() | Literal():
+                said = {bool(value) for value in self._literals(test, where, depth)}
+                return said.pop() if len(said) == 1 else None
+            case Compared("Eq" | "NotEq" | "Is" | "IsNot" as op, left, Literal(right)):
+                same = {value == right for value in self._literals(left, where, depth)}
+                return same.pop() is (op in ("Eq", "Is")) if len(same) == 1 else None
+            case Compared("In" | "NotIn" as op, left, Collection(_, items)) if all(
+                isinstance(item, Literal) for item in items
+            ):
+                options = [item.value for item in items if isinstance(item, Literal)]
+                inside = {value in options for value in self._literals(left, where, depth)}
+                return inside.pop() is (op == "In") if len(inside) == 1 else None
+            case Choice("and" | "or" as how, options):
+                each = [self._holds(option, where, depth) for option in options]
+                decisive = how == "or"
+                return decisive if decisive in each else None if None in each else not decisive
+            case Opaque((Name() | Compared() as inner,)):  # `not test`
+                holds = self._holds(inner, where, depth)
+                return None if holds is None else not holds
+        return None
+
+    def _literals(self, expr: Expr, where: Where, depth: int) -> list[str | float | None]:
+        """Return the literals that an expression stands for, none if it may be anything else."""
+        if not isinstance(expr, (Name, Literal)):
+            return []
+        values = self.values(expr, where, depth + 1)
+        found = [value.expr.value for value in values if value.kind == "literal" and isinstance(value.expr, Literal)]
+        return found if len(found) == len(values) else []
 
     def _binding(
         self, facts: ModuleFacts, scope: int, name: str, binding: Binding, where: Where, depth: int

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from dlsafe_lint import commands
 from dlsafe_lint.apis.workers import (
-    ADDING,
     ALWAYS_SPAWN,
     COMMAND_APPS,
     CONSUMERS,
@@ -20,21 +20,19 @@ from dlsafe_lint.apis.workers import (
     OWN_LOADERS,
     POOL_METHODS,
     POOLS,
-    REGISTERING,
     RUNNERS,
     START_METHOD_ARGUMENTS,
     STARTERS,
-    TEST_CASES,
     TESTS,
     Consumer,
     OwnLoader,
 )
 from dlsafe_lint.counts import positive
+from dlsafe_lint.events import CONSTRUCTORS, EAGER, METHODS, NOT_RUN, Event, events, last
 from dlsafe_lint.facts import (
     Attribute,
     Call,
     Collection,
-    Compared,
     Derived,
     Entered,
     Expr,
@@ -54,7 +52,6 @@ from dlsafe_lint.workers import context_methods, loader_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dlsafe_lint.facts import Block
     from dlsafe_lint.finding import Confidence, StartMethod
     from dlsafe_lint.workers import Loader
 
@@ -63,8 +60,6 @@ Kind: TypeAlias = Literal["loader", "pool", "process", "executor", "manager", "s
 _ALL = frozenset(START_METHODS)
 _REIMPORTING: frozenset[StartMethod] = frozenset({"spawn", "forkserver"})
 _SPAWN: frozenset[StartMethod] = frozenset({"spawn"})
-_NOT_RUN = ("typing", "never", "unguarded")
-_CONSTRUCTORS = ("__new__", "__init__", "__post_init__")
 _DEEP = 2
 _WIDE = 12
 _TELLING = frozenset({*CONSUMERS, *KEEPERS, *CONTEXTS, *POOLS, "functools.partial", "dict", "multiprocessing.Process"})
@@ -119,9 +114,6 @@ class ImportStart(NamedTuple):
         return self.at.number if isinstance(self.at, Call) else None
 
 
-Event: TypeAlias = "Call | Iteration | Result | Entered"
-
-
 class _Edge(NamedTuple):
     """The body of a function runs; ``exits`` as in `Start`."""
 
@@ -161,7 +153,7 @@ def at_import(project: Project, facts: ModuleFacts, *, guarded: bool = False) ->
         return known
     walk = _Walk(project, guarded)
     found = []
-    for event in _events(project, facts).get(0, ()):
+    for event in events(project, facts).get(0, ()):
         walk.nothing.clear()
         start = walk.event(facts, event, None)
         if start is not None:
@@ -288,11 +280,11 @@ def _is_repeated(project: Project, facts: ModuleFacts, call: Call, setting: _Set
     if force is not None and force[0] != Constant(value=False):
         return False
     for block in facts.enclosing_blocks(call.statement):
-        if block.kind in ("guard", "try", *_NOT_RUN):
+        if block.kind in ("guard", "try", *NOT_RUN):
             return False
         asked = [other for other in facts.calls if other.statement == block.statement] if block.kind != "body" else []
         # `if get_start_method(allow_none=True) is None`, `with suppress(RuntimeError)`
-        if any(_last(other.func) in ("get_start_method", "suppress") for other in asked):
+        if any(last(other.func) in ("get_start_method", "suppress") for other in asked):
             return False
     return True
 
@@ -330,7 +322,7 @@ def importers(project: Project, facts: ModuleFacts) -> list[tuple[ModuleFacts, i
         for other in project.modules.values():
             for statement in other.imports:
                 blocks = {block.kind for block in other.enclosing_blocks(statement.statement)}
-                if other.runs_at_import(statement.scope) and not statement.lazy and not blocks & {"guard", *_NOT_RUN}:
+                if other.runs_at_import(statement.scope) and not statement.lazy and not blocks & {"guard", *NOT_RUN}:
                     for target in project.targets(other, statement):
                         if target.path and target.path != other.path:
                             made.setdefault(target.path, []).append((other, statement.line))
@@ -357,7 +349,7 @@ def waits_for_itself(project: Project, facts: ModuleFacts) -> bool:
     """
     if not importers(project, facts):
         return False
-    for event in _events(project, facts).get(0, ()):
+    for event in events(project, facts).get(0, ()):
         if (
             not isinstance(event, Call)
             or not isinstance(event.func, Attribute)
@@ -378,252 +370,6 @@ def waits_for_itself(project: Project, facts: ModuleFacts) -> bool:
 def chain(start: Start) -> str:
     """Return the way to the workers in one line: "main() → train() → DataLoader(num_workers=4)"."""
     return " → ".join([*(f"{name}()" for name in start.names), start.words])
-
-
-def _events(project: Project, facts: ModuleFacts) -> dict[int, list[Event]]:
-    """Return the calls and loops of each function of a module, in source order; 0 is what runs at import."""
-    key = ("events", facts.path)
-    known = project.answers.get(key)
-    if isinstance(known, dict):
-        return known
-    table: dict[int, list[Event]] = {}
-    chained: list[Event] = [*facts.iterations, *facts.calls]
-    chained += [result for result in facts.results if result.how == "yield from"]
-    chained += facts.entered
-    chained.sort(key=lambda event: event.statement)
-    alive = _alive(project)
-    for event in chained:
-        if not _matters(facts, event, alive):
-            continue
-        if not any(block.kind in _NOT_RUN or _in_notebook(block) for block in facts.enclosing_blocks(event.statement)):
-            table.setdefault(facts.function_of(event.scope), []).append(event)
-    project.answers[key] = table
-    return table
-
-
-def _in_notebook(block: Block) -> bool:
-    """Whether a block runs in a notebook only: ``if get_ipython():``, ``if "google.colab" in sys.modules:``."""
-    match block.kind, block.test:
-        case "if", Call(_, func) | Attribute(Call(_, func)) | Compared("IsNot", Call(_, func), Constant(None)):
-            return _last(func) in _NOTEBOOK
-        case "else", Compared("Is", Call(_, func), Constant(None)):
-            return _last(func) in _NOTEBOOK
-        case "if", Name() | Attribute() as name:
-            return _last(name) in _NOTEBOOK
-        case "if", Compared("In", Constant(str(name))):
-            return name in _NOTEBOOK
-    return False
-
-
-_NOTEBOOK = frozenset(
-    {
-        *("get_ipython", "in_notebook", "is_notebook", "IN_NOTEBOOK", "in_colab", "is_colab", "IN_COLAB"),
-        *("ipykernel", "google.colab"),
-    }
-)
-"""Names of what tells a notebook from a program."""
-
-
-def _alive(project: Project) -> frozenset[str]:
-    """Return the names of functions and classes that may start workers, going by names alone.
-
-    Many functions neither loop over anything that could be a loader nor call one that does: calls of them need not be
-    looked at. This keeps large projects cheap.
-    """
-    return project.answer("alive", lambda: _named_alive(project))
-
-
-def _named_alive(project: Project) -> frozenset[str]:
-    starting = _starting(project)
-    callers: dict[str, set[str]] = {}
-    todo = set(starting)
-    for facts in project.modules.values():
-        owners = _owners(facts)
-        for scope in facts.scopes:
-            for base in scope.bases:
-                callers.setdefault(_last(base), set()).add(scope.name)
-            for decorator in scope.decorators:
-                called = decorator.func if isinstance(decorator, Call) else decorator
-                callers.setdefault(_last(called), set()).add(scope.name)
-                if isinstance(called, Attribute) and called.attr in REGISTERING:  # `@app.command()`
-                    callers.setdefault(scope.name, set()).add(_last(called.value))
-            for name, bindings in scope.bindings.items():
-                for binding in bindings:
-                    for inner, caller in _behind(binding.value, name):
-                        callers.setdefault(inner, set()).add(caller)
-        for entered in facts.entered:
-            if not _plain(entered.value):
-                callers.setdefault("__enter__", set()).update(owners[facts.function_of(entered.scope)])
-        for iteration in facts.iterations:
-            if not _plain(iteration.iterable):
-                todo |= owners[facts.function_of(iteration.scope)]
-        for result in facts.results:
-            if result.how == "yield from":
-                todo |= owners[result.scope]
-            elif isinstance(result.value, Name) and "def" in _ways(facts, result.value.id, result.scope):
-                callers.setdefault(result.value.id, set()).update(owners[result.scope])  # a decorator
-        for call in facts.calls:
-            own = owners[facts.function_of(call.scope)]
-            name = _last(call.func)
-            if name in _EAGER and not all(_plain(arg) for arg in call.args):
-                todo |= own
-            elif name and not _is_passed(facts, call):
-                callers.setdefault(name, set()).update(own)
-            else:
-                callers.setdefault(_HANDED_ON, set()).update(own)
-            for added, owner in _registered(call):
-                callers.setdefault(added, set()).add(owner)
-            for arg in (*call.args, *(value for _, value in call.keywords)):
-                if _may_be_function(facts, arg, call.scope):
-                    callers.setdefault(_last(arg), set()).add(_HANDED_ON)
-    found: set[str] = set()
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo |= callers.get(name, set())
-            todo |= project.renamed.get(name, set())
-    return frozenset(found)
-
-
-_HANDED_ON = "(handed on)"
-"""Stands among the names of functions for all that are called through a parameter or an item of a collection."""
-
-
-def _is_passed(facts: ModuleFacts, call: Call) -> bool:
-    """Whether a call calls a parameter or a loop's variable."""
-    return isinstance(call.func, Name) and bool(_ways(facts, call.func.id, call.scope) & {"param", "for"})
-
-
-def _may_be_function(facts: ModuleFacts, arg: Expr, scope: int) -> bool:
-    """Whether an argument may be a function or a method, by the looks of it."""
-    match arg:
-        case Name(name):
-            return bool(_ways(facts, name, scope) & {"def", "import"})
-        case Attribute(Name(name), _):
-            return name == "self" or "import" in _ways(facts, name, scope)
-    return False
-
-
-def _ways(facts: ModuleFacts, name: str, scope: int) -> set[str]:
-    """Return the ways in which a name is bound that is read in a scope."""
-    found = facts.resolve(name, scope)
-    return {each.how for each in facts.scopes[found].bindings[name]} if found >= 0 else set()
-
-
-def _registered(call: Call) -> Iterator[tuple[str, str]]:
-    """Yield functions and the names by which a parser or a group of commands then calls them."""
-    match call.func:
-        case Attribute(_, "set_defaults"):
-            yield from ((_last(value), name) for name, value in call.keywords if name and _last(value))
-        case Attribute(owner, attr) if attr in ADDING:
-            yield from ((_last(arg), _last(owner)) for arg in call.args if _last(arg))
-
-
-def _behind(value: Expr, name: str) -> Iterator[tuple[str, str]]:
-    """Yield the names of functions that a variable stands for, and by which name they are called then."""
-    match value:
-        case Name(inner) | Attribute(_, inner):
-            yield inner, name
-        case Call(_, Name("partial") | Attribute(_, "partial"), (Name(inner) | Attribute(_, inner), *_)):
-            yield inner, name
-        case Collection(_, items):
-            yield from ((item.id, _HANDED_ON) for item in items if isinstance(item, Name))
-
-
-def _owners(facts: ModuleFacts) -> list[set[str]]:
-    """Return per scope the names by which it is run: a constructor by its class's name too."""
-    owners = []
-    for scope in facts.scopes:
-        names = {scope.name} if scope.kind == "function" else set()
-        if scope.name in _CONSTRUCTORS and facts.scopes[scope.parent].kind == "class":
-            names.add(facts.scopes[scope.parent].name)
-        owners.append(names)
-    return owners
-
-
-def _starting(project: Project) -> set[str]:
-    """Return the last names of the library calls that may start workers, if the project mentions their owners."""
-    mentioned = set(project.calls_by_name)
-    for facts in project.modules.values():
-        for statement in facts.imports:
-            mentioned |= {part for each in statement.names for part in each.name.split(".")}
-        for scope in facts.scopes:
-            mentioned |= {_last(base) for base in scope.bases}
-        for read in facts.reads:
-            mentioned.update(read.split("."))
-    found = {"__iter__", "run_in_executor"}
-    for name in (*STARTERS, *CONSUMERS, *RUNNERS, *TESTS):
-        owner, _, own = name.rpartition(".")
-        owner = owner.removesuffix(".from_argparse_args").rpartition(".")[2]
-        if own not in _EAGER and (not owner[:1].isupper() or owner in mentioned):
-            found.add(own)
-    for name, trainer in OWN_LOADERS.items():
-        if name.rpartition(".")[2] in mentioned:
-            found |= trainer.methods
-    for name, app in COMMAND_APPS.items():
-        if name.rpartition(".")[2] in mentioned:
-            found |= app.runs - {""}
-    return found
-
-
-def _matters(facts: ModuleFacts, event: Event, alive: frozenset[str]) -> bool:
-    """Whether a call or loop may start workers, going by names alone."""
-    if isinstance(event, Iteration):
-        return not _plain(event.iterable)
-    if isinstance(event, Result):
-        return True
-    if isinstance(event, Entered):
-        return "__enter__" in alive
-    name = _last(event.func)
-    if name in alive:
-        return True
-    if name in _EAGER:
-        return not all(_plain(arg) for arg in event.args)
-    if not isinstance(event.func, Name):
-        return not name
-    return bool(_ways(facts, name, event.scope) - {"import", "def", "class"})
-
-
-def _last(expr: Expr) -> str:
-    return expr.id if isinstance(expr, Name) else expr.attr if isinstance(expr, Attribute) else ""
-
-
-def _plain(expr: Expr) -> bool:
-    """Whether what is iterated is no loader, by the looks of it."""
-    match expr:
-        case Call(_, Name("range")) | Constant() | Compared():
-            return True
-        case Call(_, Attribute(_, attr)):
-            return attr in _PLAIN_METHODS
-        case Call(_, Name("enumerate" | "zip" | "reversed" | "sorted" | "list" | "set" | "tuple" | "len"), args):
-            return all(_plain(arg) for arg in args)
-        case Collection(_, items):
-            return not any(isinstance(item, Derived) for item in items)
-    return False
-
-
-_PLAIN_METHODS = frozenset(
-    {
-        *("items", "keys", "values", "split", "splitlines", "readlines", "glob", "rglob", "iterdir", "walk", "listdir"),
-        *("parameters", "named_parameters", "modules", "named_modules", "children", "named_children", "state_dict"),
-        *("finditer", "findall", "iterrows", "itertuples", "tolist", "permutations", "combinations", "groupby"),
-        *("size", "view", "sum", "mean", "max", "min", "item", "copy", "sort", "argsort", "unique", "arange"),
-    }
-)
-"""Methods whose results are looped over everywhere and hold no loaders that are iterated themselves."""
-
-_EAGER = frozenset(name for name, consumer in CONSUMERS.items() if "." not in name and not consumer.lazily)
-"""Built-in functions that iterate what they are given."""
-
-_METHODS = frozenset(
-    {
-        "__iter__",
-        *(name.rpartition(".")[2] for table in (STARTERS, CONSUMERS) for name in table),
-        *(method for own in OWN_LOADERS.values() for method in own.methods),
-    }
-)
-"""Last names of what the tables know."""
 
 
 class _Walk:
@@ -656,7 +402,7 @@ class _Walk:
         outer, self.cut = self.cut, False
         self.stack.append(site)
         found: Start | None = None
-        for event in _events(self.project, facts).get(site.scope, ()):
+        for event in events(self.project, facts).get(site.scope, ()):
             start = self.event(facts, event, frame)
             if start is not None and (found is None or start.confidence == "certain"):
                 found = start
@@ -701,7 +447,7 @@ class _Walk:
         facts = self.project.modules[site.path]
         found: dict[Site | None, None] = {}
         outer, self.roughly = self.roughly, True
-        for event in _events(self.project, facts).get(site.scope, ()):
+        for event in events(self.project, facts).get(site.scope, ()):
             if not self.guarded and facts.in_block(event.statement, "guard"):
                 continue
             for each in self.found(event, Where(facts, event.scope, event.statement)):
@@ -720,7 +466,7 @@ class _Walk:
             return
         subclasses = self.project.subclasses(Site(site.path, scope.parent))
         used = event if isinstance(event, Call) else event.iterable if isinstance(event, Iteration) else event.value
-        iterates = not isinstance(event, Call) or _last(event.func) in _EAGER | _METHODS
+        iterates = not isinstance(event, Call) or last(event.func) in EAGER | METHODS
         for expr in walk(used) if subclasses else ():
             match expr:
                 case Attribute(Name(owner), attr) if owner == scope.params[0].name:
@@ -735,7 +481,7 @@ class _Walk:
         """Return a function and, if it is a method, what overrides it."""
         facts = self.project.modules[method.path]
         scope = facts.scopes[method.scope]
-        if scope.name in _CONSTRUCTORS or scope.kind != "function" or facts.scopes[scope.parent].kind != "class":
+        if scope.name in CONSTRUCTORS or scope.kind != "function" or facts.scopes[scope.parent].kind != "class":
             return [method]
         found = [method]
         for site in self.project.subclasses(Site(method.path, scope.parent)):
@@ -792,6 +538,8 @@ class _Walk:
             return None
         self.left -= 1
         where = Where(facts, event.scope, event.statement, frame)
+        if self.project.is_off(facts.statements[event.statement].block, where):
+            return None
         best: Start | None = None
         for found in self.found(event, where):
             start = self.followed(found, facts, event.scope) if isinstance(found, _Edge) else found
@@ -841,14 +589,14 @@ class _Walk:
                 case "lambda" if isinstance(callee.expr, Lambda) and callee.where:
                     body = Site(callee.where.facts.path, callee.expr.scope)
                     yield _Edge(body, callee.where.frame, "<lambda>", call.line, certain)
-                case "unknown" if isinstance(call.func, Attribute) and call.func.attr in _METHODS:
+                case "unknown" if isinstance(call.func, Attribute) and call.func.attr in METHODS:
                     yield from self.inherited(call.func, call, where)
                 case "made" if callee.name == "functools.partial" and isinstance(callee.expr, Call) and callee.where:
                     yield from self.partial(callee.expr, callee.where, call, where)
                 case _:
                     yield from self.library(_named(callee), callee, call, where, certain)
         if isinstance(call.func, Attribute):  # `args.func(args)`
-            for site in self.defaults(call.func.attr, where.facts):
+            for site in commands.defaults(self.project, call.func.attr, where.facts):
                 yield _Edge(site, None, self.project.scope(site).name, call.line, False)
 
     def function(self, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[_Edge]:
@@ -858,28 +606,13 @@ class _Walk:
         if not scope.is_generator:
             frame = self.project.bind(callee.site, where.facts, call, where, callee.of)
             yield _Edge(callee.site, frame, _shown(self.project, callee), call.line, certain)
-        for wrapper in self.wrappers(callee.site):
+        for wrapper in commands.wrappers(self.project, callee.site):
             if wrapper.site is not None and wrapper.site != callee.site:
                 frame = self.project.bind(wrapper.site, where.facts, call, where, callee.of)
                 yield _Edge(wrapper.site, frame, _shown(self.project, callee), call.line, certain)
         # a group of commands runs the one that the command line names
-        for command in self.commands(callee):
+        for command in commands.commands(self.project, callee):
             yield _Edge(command, None, self.project.scope(command).name, call.line, False)
-
-    def wrappers(self, site: Site) -> list[Value]:
-        """Return the functions of the project that the decorators of a function put in its place."""
-
-        def made() -> list[Value]:
-            facts = self.project.modules[site.path]
-            scope = facts.scopes[site.scope]
-            at = Where(facts, scope.parent, scope.statement)
-            found = []
-            for decorator in scope.decorators:
-                applied = Call(-1, decorator, (Name(scope.name),), (), scope.line, scope.parent, scope.statement)
-                found += [value for value in self.project.result(applied, at) if value.kind == "function"]
-            return found
-
-        return self.project.answer(("wrappers", site), made)
 
     def partial(self, made: Call, at: Where, call: Call, where: Where) -> Iterator[_Edge]:
         """Look at a call of ``partial(function, …)``: its arguments stand before those of the call."""
@@ -893,24 +626,9 @@ class _Walk:
                 frame = self.project.bind(value.site, at.facts, both, at, value.of) if same else None
                 yield _Edge(value.site, frame, _shown(self.project, value), call.line, True)
 
-    def defaults(self, name: str, facts: ModuleFacts) -> list[Site]:
-        """Return the functions that ``parser.set_defaults(func=train)`` makes an attribute of the arguments."""
-
-        def table() -> dict[tuple[str, str], list[Site]]:
-            made: dict[tuple[str, str], list[Site]] = {}
-            for other, call in self.project.calls_by_name.get("set_defaults", ()):
-                at = Where(other, call.scope, call.statement)
-                for keyword, passed in call.keywords:
-                    for value in self.project.values(passed, at) if keyword else ():
-                        if keyword and value.kind == "function" and value.site:
-                            made.setdefault((other.path, keyword), []).append(value.site)
-            return made
-
-        return self.project.answer("set defaults", table).get((facts.path, name), [])
-
     def constructed(self, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[_Edge]:
         made = Value("instance", callee.name, callee.site, call, where)
-        yield from self.methods(made, _CONSTRUCTORS, call, where, certain)
+        yield from self.methods(made, CONSTRUCTORS, call, where, certain)
 
     def methods(
         self, receiver: Value, names: Iterable[str], call: Call, where: Where, certain: bool
@@ -919,7 +637,7 @@ class _Walk:
             method = self.project.method(receiver.site, name) if receiver.site else None
             if method:
                 frame = self.project.bind(method, where.facts, call, where, receiver)
-                shown = receiver.name if name in _CONSTRUCTORS else f"{receiver.name}.{name}"
+                shown = receiver.name if name in CONSTRUCTORS else f"{receiver.name}.{name}"
                 yield _Edge(method, frame, shown, call.line, certain)
 
     def inherited(self, func: Attribute, call: Call, where: Where) -> Iterator[Start | _Edge]:
@@ -946,13 +664,13 @@ class _Walk:
         elif name in RUNNERS:
             yield from self.run(name, callee, call, where, certain)
         elif name in TESTS:
-            for site in self.tests(where.facts):
+            for site in commands.tests(self.project, where.facts):
                 yield _Edge(site, None, self.project.scope(site).qualname, call.line, False, _words(call))
         else:
             owner, _, method = (name, "", "") if name in COMMAND_APPS else name.rpartition(".")
             app = COMMAND_APPS.get(owner)
             if app and method in app.runs:
-                for command in self.commands(_object(callee)):
+                for command in commands.commands(self.project, _object(callee)):
                     yield _Edge(command, None, self.project.scope(command).name, call.line, False)
             own = OWN_LOADERS.get(owner)
             if own and method in own.methods:
@@ -1002,38 +720,13 @@ class _Walk:
                 if value.kind == "function" and value.site:
                     yield _Edge(value.site, None, value.name, call.line, certain)
                 elif runner.members:
-                    for site in self.members(value):
+                    for site in commands.members(self.project, value):
                         yield _Edge(site, None, self.project.scope(site).qualname, call.line, False)
         elif runner.members and not call.args:
             facts = where.facts
             for scope in facts.scopes:
                 if scope.kind == "function" and scope.parent == 0:
                     yield _Edge(Site(facts.path, scope.index), None, scope.name, call.line, False)
-
-    def members(self, value: Value) -> Iterator[Site]:
-        """Yield the functions of a class, an object, or a collection of functions and classes."""
-        match value.expr:
-            case Collection(_, items) if value.kind == "collection" and value.where:
-                for item in items:
-                    for each in self.project.values(item, value.where, 1):
-                        if each.kind == "function" and each.site:
-                            yield each.site
-                        elif each.kind in ("class", "instance"):
-                            yield from self.members(each)
-                return
-        if value.kind in ("class", "instance") and value.site:
-            facts = self.project.modules[value.site.path]
-            for name, bindings in facts.scopes[value.site.scope].bindings.items():
-                if not name.startswith("_") or name in _CONSTRUCTORS:
-                    yield from (Site(facts.path, each.target) for each in bindings if each.how == "def")
-
-    def tests(self, facts: ModuleFacts) -> Iterator[Site]:
-        """Yield the methods of a module's test cases that a test runner calls."""
-        for scope in facts.scopes:
-            if scope.kind == "class" and self.project.derives_from(Site(facts.path, scope.index), TEST_CASES):
-                for name, bindings in scope.bindings.items():
-                    if name.startswith(("test", "setUp", "asyncSetUp")):
-                        yield from (Site(facts.path, each.target) for each in bindings if each.how == "def")
 
     def own_loaders(self, own: OwnLoader, callee: Value, call: Call, where: Where) -> Iterator[Start | _Edge]:
         """Look at a method of an object that makes loaders itself, with as many workers as its settings say."""
@@ -1092,46 +785,6 @@ class _Walk:
         else:
             hops.append(Place(where.facts.path, call.line, f"they have workers unless `{own.workers[0]}` is 0"))
         yield Start("loader", f"{_words(call)}(…)", confidence or "likely", _ALL, (), tuple(hops))
-
-    def commands(self, app: Value) -> list[Site]:
-        """Return the functions registered on a group of commands, with those of the groups added to it."""
-
-        def table() -> dict[object, list[Site | Value]]:
-            made: dict[object, list[Site | Value]] = {}
-            for facts in self.project.modules.values():
-                for scope in facts.scopes:
-                    for decorator in scope.decorators:
-                        called = decorator.func if isinstance(decorator, Call) else decorator
-                        if isinstance(called, Attribute) and called.attr in REGISTERING:
-                            at = Where(facts, scope.parent, scope.statement)
-                            for value in self.project.values(called.value, at):
-                                made.setdefault(_app(value), []).append(Site(facts.path, scope.index))
-            for method, argument in ADDING.items():
-                for facts, call in self.project.calls_by_name.get(method, ()):
-                    passed = self.project.argument(facts, call, *argument)
-                    if passed is None or not isinstance(call.func, Attribute):
-                        continue
-                    for value in self.project.values(call.func.value, Where(facts, call.scope, call.statement)):
-                        made.setdefault(_app(value), []).extend(self.project.values(*passed))
-            return made
-
-        registered = self.project.answer("commands", table)
-        found: dict[Site, None] = {}
-        seen: set[object] = set()
-        todo = [_app(app)]
-        while todo:
-            at = todo.pop()
-            if at is None or at in seen:
-                continue
-            seen.add(at)
-            for each in registered.get(at, ()):
-                site = each.site if isinstance(each, Value) else each
-                if site is not None and self.project.scope(site).kind == "function":
-                    found[site] = None
-                    todo.append(site)
-                elif isinstance(each, Value):
-                    todo.append(_app(each))
-        return list(found)
 
     def methods_of(self, name: str, callee: Value, call: Call, where: Where) -> frozenset[StartMethod]:
         """Return the start methods that the processes of a starting call may have."""
@@ -1284,15 +937,6 @@ def _named(value: Value) -> str:
 def _object(callee: Value) -> Value:
     """Return the object whose method is called."""
     return callee.of if callee.kind == "part" and callee.of is not None else callee
-
-
-def _app(value: Value) -> object:
-    """Return what tells a group of commands from others; None if it is none that can be followed."""
-    if value.kind == "function":
-        return value.site
-    if value.kind == "made" and value.where is not None and value.name in COMMAND_APPS:
-        return (value.where.facts.path, id(value.expr))
-    return None
 
 
 _OWNERS = frozenset(name.partition(".")[0] for name in OWN_LOADERS)
