@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dlsafe_lint.captures import File
     from dlsafe_lint.facts import Expr, ModuleFacts
     from dlsafe_lint.finding import Applicability
+    from dlsafe_lint.rule import Replacement
 
 Kind: TypeAlias = Literal["import", "def", "definition", "constant", "setting", "run", "guard", "other guard"]
 
@@ -403,7 +404,7 @@ def _kind(file: File, node: cst.CSTNode) -> Kind:
     if _is_constant(file, node):
         return "constant"
     if _only_defines(file, node):
-        return "definition"
+        return "definition" if any(_is_definition(each) for each in _statements_in(node)) else "constant"
     return "setting" if _is_setting(file, node) else "run"
 
 
@@ -493,6 +494,12 @@ def _statements_in(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
                     stack.append(each)
                 elif isinstance(each, (cst.BaseSmallStatement, cst.BaseCompoundStatement)):
                     yield each
+
+
+def _is_definition(node: cst.CSTNode) -> bool:
+    if isinstance(node, (cst.If, cst.Try, cst.With)):
+        return any(_is_definition(each) for each in _statements_in(node))
+    return isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.Import, cst.ImportFrom))
 
 
 def _is_defining(file: File, node: cst.CSTNode) -> bool:
@@ -732,6 +739,12 @@ def _plan(program: _Program, seeds: set[int], setters: set[int], muted: set[int]
             risky = True
         else:
             reasons.update(dict.fromkeys(found - reasons.keys(), ""))
+    for unit in units:
+        if unit.kind in ("def", "definition"):
+            for name in sorted(unit.later):
+                found = _needed(program, [name])
+                if all(units[index].kind not in ("run", "setting") and _is_only(program, index) for index in found):
+                    reasons.update(dict.fromkeys(found - reasons.keys(), ""))
     stays = set(reasons)
     kept = muted - seeds - apart
     if any(
@@ -744,6 +757,11 @@ def _plan(program: _Program, seeds: set[int], setters: set[int], muted: set[int]
     moves = _moving(program, border, first, stays, apart)
     _check_order(program, moves, apart)
     return _Plan(sorted(moves | apart), _applicability(program, moves | apart, workers, risky=risky))
+
+
+def _is_only(program: _Program, index: int) -> bool:
+    """Whether a statement is the only one that gives its names a value."""
+    return all(len(program.makers(name)) == 1 for name in program.units[index].binds)
 
 
 def _title(unit: Unit) -> str:
@@ -980,7 +998,10 @@ def _written(program: _Program, plan: _Plan, only: str) -> Draft:
     unbinds = frozenset(name for index in moves for name in units[index].binds) if head else frozenset[str]()
     title = f"Call `{only}` under `{GUARD}`" if only else f"Put what runs the program under `{GUARD}`"
     defines = ("main",) if head else ()
-    return Draft(title, {module: cst.parse_module(text)}, plan.applicability, defines, unbinds, in_one=True)
+    first = units[min(under)].line
+    above = [module.code_for_node(node) for node in (*module.header, *module.body[:first])]
+    whole: dict[cst.CSTNode, Replacement] = {module: cst.parse_module(text)}
+    return Draft(title, whole, plan.applicability, defines, unbinds, alone_from=sum(map(len, above)))
 
 
 def _cuts(program: _Program, under: set[int]) -> tuple[list[list[int]], list[set[int]]]:

@@ -34,7 +34,7 @@ class Draft:
         applicability: safe or unsafe.
         defines: module-level names that it introduces.
         may_unbind: module-level names that it removes on purpose.
-        in_one: nobody else may change anything between its first and its last change at the same time.
+        alone_from: an offset from which on, up to its last change, no other fix may change anything at the same time.
     """
 
     title: str
@@ -42,7 +42,7 @@ class Draft:
     applicability: Applicability = "safe"
     defines: tuple[str, ...] = ()
     may_unbind: frozenset[str] = frozenset()
-    in_one: bool = False
+    alone_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +313,8 @@ def _fix(draft: Draft, tree: Tree, before: str, text: str) -> Fix | None:
         return None
     changed = tree.module.visit(_Replacer(draft.replacements, tree.parents))
     edits = fixes.edits_between(before, changed.code) if isinstance(changed, cst.Module) else ()
-    if draft.in_one and edits and isinstance(changed, cst.Module):
-        start, end = edits[0].start, edits[-1].end
+    if draft.alone_from is not None and edits and isinstance(changed, cst.Module):
+        start, end = min(edits[0].start, draft.alone_from), edits[-1].end
         edits = (Edit(start, end, changed.code[start : len(changed.code) - len(before) + end]),)
     return Fix(draft.title, edits, draft.applicability, draft.defines, draft.may_unbind) if edits else None
 
