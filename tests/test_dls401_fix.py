@@ -271,6 +271,30 @@ SHAPES = [
         {"pkg/evaluate.py": TRAIN},
     )._replace(before="from .evaluate import main as rate\nfrom .train import main\n"),
     Shape(
+        "many scripts",
+        "".join(f"from .s{number} import f{number}\n" for number in range(4)) + "from .train import main as run\n",
+        GETATTR.format(
+            """\
+    modules = {
+        "f0": ".s0",
+        "f1": ".s1",
+        "f2": ".s2",
+        "f3": ".s3",
+    }
+    if name in modules:
+        from importlib import import_module
+
+        return getattr(import_module(modules[name], __name__), name)
+    if name == "run":
+        from .train import main
+
+        return main
+""",
+            '"f0", "f1", "f2", "f3", "run"',
+        ),
+        {f"pkg/s{n}.py": f"def f{n}(): ...\n\n\nif __name__ == '__main__':\n    f{n}()\n" for n in range(4)},
+    ),
+    Shape(
         "a module __getattr__",
         "from .train import main\n\n\n" + OWN.format(""),
         OWN.format('    if key == "main":\n        from .train import main\n\n        return main\n')
@@ -564,6 +588,22 @@ CHECKED = [
 
         if TYPE_CHECKING:
             from .train import main, Config
+        """,
+    ),
+    (
+        """\
+        import os
+        import pkg.model
+        from pkg.train import main
+        """,
+        """\
+        import os
+        from typing import TYPE_CHECKING
+
+        import pkg.model
+
+        if TYPE_CHECKING:
+            from pkg.train import main
         """,
     ),
     (

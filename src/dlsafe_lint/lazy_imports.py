@@ -6,6 +6,7 @@ What is made here is code as a person would write it; whether it may take the pl
 from __future__ import annotations
 
 import re
+import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -21,6 +22,9 @@ ImportStatement: TypeAlias = cst.Import | cst.ImportFrom
 
 _BLANK = cst.EmptyLine(indent=False)
 _WIDTH = 88
+MANY = 4
+"""From so many modules on, a module ``__getattr__`` looks up in a table where a name is."""
+
 _IMPORTLIB = "from importlib import import_module"
 
 
@@ -260,10 +264,16 @@ def module_dir(module: cst.Module, names: Sequence[Name], *, exported: bool, typ
 def _branches(module: cst.Module, names: Sequence[Name], param: str) -> list[str]:
     """Return the lines of a ``__getattr__`` that import names: one ``if`` for those of a module, one per other name.
 
+    Names of many modules are in a table.
+
     A submodule is never imported by ``from . import``: that asks the package for the name and ends up here again.
     """
     indent = module.default_indent
     lines: list[str] = []
+    plain = [each for each in names if each.attr == each.name and not each.above and not each.behind]
+    if len({each.module for each in plain}) >= MANY:
+        lines += _table(module, plain, param)
+        names = [each for each in names if each not in plain]
     together = sorted(names, key=lambda each: _key(names, each))
     for _, group in groupby(together, key=lambda each: _key(names, each)):
         these = list(group)
@@ -286,6 +296,23 @@ def _branches(module: cst.Module, names: Sequence[Name], param: str) -> list[str
             lines.append(f'if {param} == "{first.name}":')
         lines += [f"{indent}{_IMPORTLIB}", "", f"{indent}return {found}"]
     return lines
+
+
+def _table(module: cst.Module, names: Sequence[Name], param: str) -> list[str]:
+    """Return the lines that look up in which module a name is."""
+    indent = module.default_indent
+    argument = (
+        f"modules[{param}], __name__" if any(each.module.startswith(".") for each in names) else f"modules[{param}]"
+    )
+    return [
+        "modules = {",
+        *(f'{indent}"{each.name}": "{each.module}",' for each in names),
+        "}",
+        f"if {param} in modules:",
+        f"{indent}{_IMPORTLIB}",
+        "",
+        f"{indent}return getattr(import_module({argument}), {param})",
+    ]
 
 
 def _key(names: Sequence[Name], name: Name) -> tuple[int, str]:
@@ -400,7 +427,7 @@ def _importing_type_checking(module: cst.Module, body: list[Line]) -> tuple[list
                 names = _sorted(names)
                 body[index] = line.with_changes(body=[statement.with_changes(names=names)])
                 return body, index
-    first = next((index for index, line in enumerate(body[:end]) if _is_own_import(line)), end)
+    first = next((index for index, line in enumerate(body[:end]) if _is_foreign_import(line)), end)
     made = cst.ensure_type(cst.parse_statement("from typing import TYPE_CHECKING"), cst.SimpleStatementLine)
     before = body[first - 1] if first else None
     joins = isinstance(before, cst.SimpleStatementLine) and _is_import(before) and not _is_future(before)
@@ -440,11 +467,15 @@ def _is_future(line: cst.SimpleStatementLine) -> bool:
     return isinstance(line.body[0], cst.ImportFrom) and _module_of(line.body[0]) == "__future__"
 
 
-def _is_own_import(line: cst.BaseStatement) -> bool:
-    """Whether an import is relative."""
-    return isinstance(line, cst.SimpleStatementLine) and any(
-        isinstance(each, cst.ImportFrom) and each.relative for each in line.body
-    )
+def _is_foreign_import(line: cst.BaseStatement) -> bool:
+    """Whether an import is not of the standard library."""
+    for statement in line.body if isinstance(line, cst.SimpleStatementLine) else ():
+        names = [_module_of(statement)] if isinstance(statement, cst.ImportFrom) else []
+        if isinstance(statement, cst.Import):
+            names = [alias.evaluated_name for alias in statement.names]
+        if any(name.partition(".")[0] not in sys.stdlib_module_names for name in names):
+            return True
+    return False
 
 
 def _after_imports(body: Sequence[cst.BaseStatement]) -> int:

@@ -168,8 +168,8 @@ class Plan(NamedTuple):
     """What becomes of the imports of scripts in a package's ``__init__``.
 
     Attributes:
-        moves: what can go, by import number.
-        kept: why an import can't go, by import number.
+        moves: what can go, by statement.
+        kept: why a statement has to stay, by statement.
         submodules: submodules that somebody reads as attributes of the package, who so far found them there because the
             scripts load them; they have to be offered on demand as well.
     """
@@ -185,24 +185,24 @@ def plan(project: Project, facts: ModuleFacts, kept: Mapping[int, str]) -> Plan:
     Args:
         project: the project.
         facts: the package's ``__init__``.
-        kept: imports that have to stay, by number, and why.
+        kept: statements that have to stay, and why.
     """
     reasons = dict(kept)
     moves: dict[int, tuple[Move, ...]] = {}
     for loaded in loaded_scripts(project)[facts.path]:
         found, reason = _moves(project, facts, loaded)
-        reason = reasons.get(loaded.number) or reason
+        reason = reasons.get(loaded.statement) or reason
         if reason:
-            reasons[loaded.number] = reason
+            reasons[loaded.statement] = reason
         else:
-            moves[loaded.number] = found
+            moves[loaded.statement] = found
     submodules: tuple[Move, ...] = ()
     while moves:
         refused, submodules = _without(project, facts, [move for each in moves.values() for move in each])
         if not refused:
             break
         reasons.update(refused)
-        moves = {number: each for number, each in moves.items() if number not in refused}
+        moves = {statement: each for statement, each in moves.items() if statement not in refused}
     return Plan(moves, reasons, submodules if moves else ())
 
 
@@ -362,10 +362,10 @@ def _needed(facts: ModuleFacts, name: str) -> str:
 
 
 def _without(project: Project, facts: ModuleFacts, moves: Collection[Move]) -> tuple[dict[int, str], tuple[Move, ...]]:
-    """Return which imports have to stay, and why, after a look at what the package loads without them.
+    """Return which statements have to stay, and why, after a look at what the package loads without them.
 
     Returns:
-        Reasons by import number, and the submodules that have to be offered on demand.
+        Reasons by statement, and the submodules that have to be offered on demand.
     """
     cuts = frozenset(Cut(facts.path, move.number, move.written) for move in moves)
     lazy = {(facts.path, move.name): move.script for move in moves if move.lazy}
@@ -378,7 +378,7 @@ def _without(project: Project, facts: ModuleFacts, moves: Collection[Move]) -> t
                 reason = f"`{project.modules[taker].name}` takes `{name}` while the package is loaded"
         reason = reason or _runs_early(project, facts, state, move)
         if reason:
-            refused[move.number] = reason
+            refused[facts.imports[move.number].statement] = reason
     if refused:
         return refused, ()
     around = (*_around(project, facts.path), facts.path)
@@ -392,14 +392,14 @@ def _without(project: Project, facts: ModuleFacts, moves: Collection[Move]) -> t
         shown = f"`{project.modules[read_by[0]].name}`" if read_by[0] else "an entry point"
         if package != facts.path or any(_reads_at_import(project, after, each, name) for each in read_by):
             reason = f"{shown} reads `{project.modules[path].name}` without importing it"
-            return dict.fromkeys((move.number for move in moves), reason), ()
+            return dict.fromkeys((facts.imports[move.number].statement for move in moves), reason), ()
         if not any(move.lazy and move.name == name for move in moves) and not list(after.by_getattr(package, name)):
             submodules.append(Move(-1, name, name, f".{name}", "", path, lazy=True))
     for move in moves:
         for reader in readers(project).get((facts.path, move.name), ()):
             if _reads_at_import(project, after, reader, move.name):
                 reason = f"`{project.modules[reader].name}` reads `{move.name}` while the package is loaded"
-                refused[move.number] = reason
+                refused[facts.imports[move.number].statement] = reason
     return refused, tuple(sorted(submodules))
 
 
