@@ -7,7 +7,7 @@ For each package an interpreter imports it and says which of its modules are the
 the same files without running them. The same is done for the package around each script (a module with a main guard, a
 `__main__.py`), as `python -m` imports it: a script that is there by then is what DLS401 reports.
 
-A package that can't be imported here is left out. Modules that are not Python source are not compared.
+A package that can't be imported here is left out. A module that is compiled counts if its source lies beside it.
 """
 
 from __future__ import annotations
@@ -76,9 +76,15 @@ def really_loaded(*names: str) -> dict[str, set[str]] | None:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", ASK, *names], capture_output=True, timeout=SECONDS, check=False
         )
-        return {name: set(paths) for name, paths in json.loads(done.stdout).items()}
+        return {name: set(map(source, paths)) for name, paths in json.loads(done.stdout).items()}
     except (ValueError, subprocess.TimeoutExpired):
         return None
+
+
+def source(path: str) -> str:
+    """Return the source beside a module that is compiled."""
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/{name.partition('.')[0]}.py" if name.endswith(".so") else path
 
 
 def parents(project: Project, path: str) -> list[str]:

@@ -271,6 +271,21 @@ SHAPES = [
         {"pkg/evaluate.py": TRAIN},
     )._replace(before="from .evaluate import main as rate\nfrom .train import main\n"),
     Shape(
+        "read through the package, two of them",
+        "from . import evaluate, model, train\n",
+        "from . import model\n"
+        + GETATTR.format(
+            """\
+    if name in ("evaluate", "train"):
+        from importlib import import_module
+
+        return import_module(f".{name}", __name__)
+""",
+            '"evaluate", "train"',
+        ),
+        {"pkg/evaluate.py": TRAIN, "use.py": "import pkg\n\npkg.train.main()\npkg.evaluate.main()\n"},
+    ),
+    Shape(
         "many scripts",
         "".join(f"from .s{number} import f{number}\n" for number in range(4)) + "from .train import main as run\n",
         GETATTR.format(

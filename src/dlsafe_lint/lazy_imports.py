@@ -287,13 +287,16 @@ def _branches(module: cst.Module, names: Sequence[Name], param: str) -> list[str
             lines += [f"{indent}from {first.module} import {first.attr}{comment}", "", f"{indent}return {first.attr}"]
             continue
         lines += behind
-        argument = f'"{first.module}", __name__' if first.module.startswith(".") else f'"{first.module}"'
-        found = f"import_module({argument})"
-        if first.attr:
+        argument = f'"{first.module}"'
+        if len(these) > 1:
             lines += _asks(module, [each.name for each in these], param)
-            found = f"getattr({found}, {param})"
+            argument = argument if first.attr else f'f"{_parent(first)}{{{param}}}"'
         else:
             lines.append(f'if {param} == "{first.name}":')
+        argument += ", __name__" if first.module.startswith(".") else ""
+        found = f"import_module({argument})"
+        if first.attr:
+            found = f"getattr({found}, {param})"
         lines += [f"{indent}{_IMPORTLIB}", "", f"{indent}return {found}"]
     return lines
 
@@ -316,11 +319,19 @@ def _table(module: cst.Module, names: Sequence[Name], param: str) -> list[str]:
 
 
 def _key(names: Sequence[Name], name: Name) -> tuple[int, str]:
-    """Return a key that brings together, in order, the names that come out of one module under their own names."""
-    if name.attr != name.name:
-        return names.index(name), name.name
-    same = [index for index, each in enumerate(names) if each.module == name.module and each.attr == each.name]
-    return same[0], ""
+    """Return a key that brings together, in order, what comes out of one module or package under its own name."""
+    if name.attr == name.name:
+        same = [index for index, each in enumerate(names) if each.module == name.module and each.attr == each.name]
+        return same[0], ""
+    if not name.attr and _parent(name):
+        same = [index for index, each in enumerate(names) if not each.attr and _parent(each) == _parent(name)]
+        return same[0], _parent(name)
+    return names.index(name), name.name
+
+
+def _parent(name: Name) -> str:
+    """Return the package of a module with the dot behind it; "" where the module is called something else here."""
+    return name.module.removesuffix(name.name) if name.module.endswith(f".{name.name}") else ""
 
 
 def _asks(module: cst.Module, names: Sequence[str], param: str) -> list[str]:
