@@ -7,7 +7,8 @@ For each package an interpreter imports it and says which of its modules are the
 the same files without running them. The same is done for the package around each script (a module with a main guard, a
 `__main__.py`), as `python -m` imports it: a script that is there by then is what DLS401 reports.
 
-A package that can't be imported here is left out. A module that is compiled counts if its source lies beside it.
+A package that can't be imported here is left out, and so is one whose `__init__` loads compiled modules that have their
+source beside them: what those load can't be seen there.
 """
 
 from __future__ import annotations
@@ -76,15 +77,9 @@ def really_loaded(*names: str) -> dict[str, set[str]] | None:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", ASK, *names], capture_output=True, timeout=SECONDS, check=False
         )
-        return {name: set(map(source, paths)) for name, paths in json.loads(done.stdout).items()}
+        return {name: set(paths) for name, paths in json.loads(done.stdout).items()}
     except (ValueError, subprocess.TimeoutExpired):
         return None
-
-
-def source(path: str) -> str:
-    """Return the source beside a module that is compiled."""
-    folder, _, name = path.rpartition("/")
-    return f"{folder}/{name.partition('.')[0]}.py" if name.endswith(".so") else path
 
 
 def parents(project: Project, path: str) -> list[str]:
@@ -113,6 +108,8 @@ def compare(folder: Path) -> Compared | None:
     if whole is None:
         return None
     real = {path for path in whole[folder.name] if path in project.modules}
+    if any(path.endswith(".so") and f"{path.partition('.')[0]}.py" in project.modules for path in whole[folder.name]):
+        return None
     said = importing.imported(project, (top,)).progress.keys()
     reported = {
         script for found in packages.loaded_scripts(project).values() for each in found for script in each.scripts

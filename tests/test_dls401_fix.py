@@ -245,6 +245,13 @@ SHAPES = [
         "pkg/scripts/train.py",
     ),
     Shape(
+        "a script that two packages take",
+        "from .scripts.train import main\n",
+        MAIN.replace(".train", ".scripts.train"),
+        {"pkg/scripts/__init__.py": "from .train import main\n", "pkg/scripts/train.py": TRAIN},
+        "pkg/scripts/train.py",
+    ),
+    Shape(
         "__main__",
         "from .__main__ import main\n",
         MAIN.replace(".train", ".__main__"),
@@ -441,6 +448,12 @@ KEPT = [
         "from .api import run\nfrom .train import main\n",
         "line 1 loads `pkg.train` as well",
         {"pkg/api.py": "from .train import main\n\n\ndef run(): main()\n"},
+    ),
+    Kept(
+        "another package around it",
+        "from .scripts.train import main as scripts\n",
+        "line 1 of `pkg` loads it as well",
+        {"pkg/scripts/__init__.py": "from .train import main\n", "pkg/scripts/train.py": TRAIN},
     ),
     Kept(
         "by way of another module",

@@ -168,12 +168,14 @@ class Plan(NamedTuple):
     """What becomes of the imports of scripts in a package's ``__init__``.
 
     Attributes:
+        path: the ``__init__``.
         moves: what can go, by statement.
         kept: why a statement has to stay, by statement.
         submodules: submodules that somebody reads as attributes of the package, who so far found them there because the
             scripts load them; they have to be offered on demand as well.
     """
 
+    path: str
     moves: Mapping[int, tuple[Move, ...]]
     kept: Mapping[int, str]
     submodules: tuple[Move, ...]
@@ -182,11 +184,50 @@ class Plan(NamedTuple):
 def plan(project: Project, facts: ModuleFacts, kept: Mapping[int, str]) -> Plan:
     """Find out which imports of scripts a package can do without.
 
+    A script that another package around it goes on loading is none of them: nothing would be gained.
+
     Args:
         project: the project.
         facts: the package's ``__init__``.
         kept: statements that have to stay, and why.
     """
+    reasons = dict(kept)
+    while True:
+        made = _plan(project, facts, reasons)
+        refused = {
+            statement: reason
+            for statement, moves in made.moves.items()
+            if (reason := _loaded_by_others(project, facts, made, moves))
+        }
+        if not refused:
+            return made
+        reasons.update(refused)
+
+
+def _loaded_by_others(project: Project, facts: ModuleFacts, made: Plan, moves: Collection[Move]) -> str:
+    """Tell which other package loads a script whatever is done there, "" if none does."""
+    for script_path in {move.script: None for move in moves}:
+        around = _around(project, script_path)
+        others = [each for each in around if each != facts.path and each in loaded_scripts(project)]
+        if not others:
+            continue
+        plans = [made, *(_plan_of(project, each) for each in others)]
+        all_moves = [(each.path, move) for each in plans for found in each.moves.values() for move in found]
+        cuts = frozenset(Cut(path, move.number, move.written) for path, move in all_moves)
+        lazy = {(path, move.name): move.script for path, move in all_moves if move.lazy}
+        state = imported_without(project, around, cuts, lazy)
+        hop = next((hop for hop in state.chains.get(script_path, ())[::-1] if hop.module in around), None)
+        if hop is not None:
+            return f"line {_line(project, hop)} of `{project.modules[hop.module].name}` loads it as well"
+    return ""
+
+
+def _plan_of(project: Project, path: str) -> Plan:
+    return project.answer(("plan", path), lambda: _plan(project, project.modules[path], {}))
+
+
+def _plan(project: Project, facts: ModuleFacts, kept: Mapping[int, str]) -> Plan:
+    """Find out the same for a package by itself."""
     reasons = dict(kept)
     moves: dict[int, tuple[Move, ...]] = {}
     for loaded in loaded_scripts(project)[facts.path]:
@@ -203,7 +244,7 @@ def plan(project: Project, facts: ModuleFacts, kept: Mapping[int, str]) -> Plan:
             break
         reasons.update(refused)
         moves = {statement: each for statement, each in moves.items() if statement not in refused}
-    return Plan(moves, reasons, submodules if moves else ())
+    return Plan(facts.path, moves, reasons, submodules if moves else ())
 
 
 def _moves(project: Project, facts: ModuleFacts, loaded: Loaded) -> tuple[tuple[Move, ...], str]:

@@ -110,7 +110,8 @@ class ScriptImportedByPackage(Rule):
     There is no fix where the package uses the name while it is loaded, where something else loads the script as well,
     where the import is conditional or a call, where a function has the name of a module of the package (which hides it
     as soon as it is loaded), and where another module takes everything from a package without `__all__`. Nobody can see
-    who does that outside the project.
+    who does that outside the project. Where the package loads the script by way of another module, that is where an
+    import has to move.
 
     ## References
     - [PEP 562: module `__getattr__`](https://peps.python.org/pep-0562/)
@@ -141,8 +142,7 @@ class ScriptImportedByPackage(Rule):
                 self.tree.statements[loaded.statement],
                 f"`{package}` {how} its script `{names[0]}`{others}: "
                 f"`python -m {names[0].removesuffix('.__main__')}` warns and runs it twice",
-                help=_help(plan, loaded)
-                + ("" if _runs_in_parent_only(loaded) else "; each spawned worker warns again"),
+                help=_help(plan, loaded),
                 confidence=loaded.confidence,
                 related=(*loaded.via, *(self._script(path) for path in loaded.scripts)),
                 fix=drafts.get(loaded.statement),
@@ -347,23 +347,24 @@ def _title(moves: Sequence[Sequence[Move]], lazy: set[str]) -> str:
 
 
 def _help(plan: Plan, loaded: Loaded) -> str:
+    """Say what to do, and that workers warn as well; they don't import a ``__main__.py`` again."""
+    in_parent_only = all(path.endswith("/__main__.py") for path in loaded.scripts)
+    return _advice(plan, loaded) + ("" if in_parent_only else "; each spawned worker warns again")
+
+
+def _advice(plan: Plan, loaded: Loaded) -> str:
     moves = plan.moves.get(loaded.statement)
     if moves is None:
         reason = plan.kept[loaded.statement]
         if not loaded.direct:
             return reason
-        what = "Import it inside the functions that need it, or on demand in a module `__getattr__` (PEP 562)"
-        return f"{what}, by hand: {reason}"
+        what = "Move what others need into a module that isn't run, or import it inside the functions that need it"
+        return f"{what} (there is no fix: {reason})"
     if any(move.lazy for move in moves):
         return "Import it on demand, in a module `__getattr__` (PEP 562)"
     if any(move.functions for move in moves):
         return "Import it inside the functions that need it"
     return "Remove it: `from pkg import name` finds the submodule without it"
-
-
-def _runs_in_parent_only(loaded: Loaded) -> bool:
-    """Whether workers never run the script: they don't import a ``__main__.py`` again."""
-    return all(path.endswith("/__main__.py") for path in loaded.scripts)
 
 
 def _dotted_name(project: Project, path: str) -> str:
