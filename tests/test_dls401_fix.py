@@ -501,7 +501,6 @@ KEPT = [
         "from .train import main as model\n",
         "`model` is a module of the package too",
     ),
-    Kept("a comment that allows it", "from .train import main  # meant: DLS401\n", "a comment says that it is meant"),
 ]
 
 
@@ -659,3 +658,22 @@ def test_how_type_checkers_see_the_names(before: str, after: str, tmp_path: Path
     fix(tmp_path)
     written = (tmp_path / "pkg/__init__.py").read_text().partition("\n\ndef ")[0]
     assert written.rstrip("\n") + "\n" == textwrap.dedent(after)
+
+
+def test_a_suppressed_import_stays(tmp_path: Path) -> None:
+    """Although the one below it goes."""
+    suppressed = "from .a import f  # noqa\nfrom .b import f as g  # dlsafe: ignore[DLS401] meant\n"
+    files = {f"pkg/{name}.py": "def f(): ...\n\n\nif __name__ == '__main__':\n    f()\n" for name in "ab"}
+    lay_out(Shape("", f"{suppressed}from .train import main\n", "", files), tmp_path)
+    fix(tmp_path)
+    assert (tmp_path / "pkg/__init__.py").read_text() == suppressed + MAIN
+
+
+def test_the_files_own_line_ends_and_indentation_stay(tmp_path: Path) -> None:
+    before = "from .train import main\n\n\ndef run():\n\tmain()\n"
+    after = "def run():\n\tfrom .train import main\n\n\tmain()\n" + MAIN.replace("    ", "\t")
+    lay_out(Shape("", "", ""), tmp_path)
+    path = tmp_path / "pkg/__init__.py"
+    path.write_bytes(before.replace("\n", "\r\n").encode())
+    fix(tmp_path)
+    assert path.read_bytes().decode() == after.replace("\n", "\r\n")

@@ -103,11 +103,15 @@ def _hops(project: Project, chain: tuple[Hop, ...], path: str) -> tuple[Place, .
 
 
 def _together(one: Loaded | None, other: Loaded) -> Loaded:
-    """Put the scripts that one statement loads together; beside those that it imports itself no others count."""
-    if one is None or (other.direct and not one.direct):
+    """Put the scripts that one statement loads together.
+
+    Beside those that it imports itself no others count, and beside those that somebody runs no possible ones.
+    """
+    if one is None:
         return other
-    if one.direct and not other.direct:
-        return one
+    ranks = [(each.confidence != "possible", each.direct) for each in (one, other)]
+    if ranks[0] != ranks[1]:
+        return one if ranks[0] > ranks[1] else other
     sure = max(one.confidence, other.confidence, key=CONFIDENCES.index)
     return one._replace(scripts=tuple(dict.fromkeys((*one.scripts, *other.scripts))), confidence=sure)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from dlsafe_lint.finding import Applicability
     from dlsafe_lint.packages import Loaded, Move, Plan
     from dlsafe_lint.project import Project
+
+_BARE_NOQA = re.compile(r"#\s*noqa(?!\s*:)", re.IGNORECASE)
 
 
 class ScriptImportedByPackage(Rule):
@@ -161,7 +164,7 @@ class ScriptImportedByPackage(Rule):
             return ""
         if len(line.body) > 1:
             return "it shares its line with another statement"
-        if any(self.code in comment for comment in comments(line)):
+        if any(self.code in comment or _BARE_NOQA.search(comment) for comment in comments(line)):
             return "a comment says that it is meant"
         if isinstance(statement.names, cst.ImportStar):
             names = {name for path in loaded.scripts for name in self._star_names(path)}
