@@ -18,6 +18,7 @@ import json
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,17 +29,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SITE = Path(sysconfig.get_paths()["purelib"])
-SECONDS = 300
+SECONDS = 900
 ASK = """\
 import json, os, sys
 real = os.dup(1)
 os.dup2(2, 1)
-said = {}
-for name in sys.argv[1:]:
-    __import__(name)
+top, *inner = sys.argv[1:]
+
+def there():
     specs = [object.__getattribute__(module, "__dict__").get("__spec__") for module in list(sys.modules.values())]
-    said[name] = [spec.origin for spec in specs if isinstance(getattr(spec, "origin", None), str)]
-os.write(real, json.dumps(said).encode())
+    return [spec.origin for spec in specs if isinstance(getattr(spec, "origin", None), str)]
+
+def tell(name):
+    os.write(real, json.dumps([name, there()]).encode() + b"\\n")
+
+__import__(top)
+tell(top)
+for name in inner:
+    child = os.fork()
+    if not child:
+        __import__(name)
+        tell(name)
+        os._exit(0)
+    os.waitpid(child, 0)
 os._exit(0)
 """
 
@@ -71,15 +84,19 @@ def read(folder: Path) -> Project:
     return build(SITE.as_posix(), found)
 
 
-def really_loaded(*names: str) -> dict[str, set[str]] | None:
-    """Return, per package, the files that are there once it and those before it are imported; None if that fails."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", ASK, *names], capture_output=True, timeout=SECONDS, check=False
-        )
-        return {name: set(paths) for name, paths in json.loads(done.stdout).items()}
-    except (ValueError, subprocess.TimeoutExpired):
-        return None
+def really_loaded(top: str, inner: list[str]) -> dict[str, set[str]]:
+    """Return the files that are there once a package is imported, and the same for packages inside it.
+
+    Each of those is imported by a process of its own, in which the outer one is there already, as it always is.
+    """
+    with tempfile.TemporaryFile() as said:
+        try:
+            command = [sys.executable, "-W", "ignore", "-c", ASK, top, *inner]
+            subprocess.run(command, stdout=said, stderr=subprocess.DEVNULL, timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            print(f"{top}: not done after {SECONDS} s")
+        said.seek(0)
+        return {name: set(paths) for name, paths in map(json.loads, said)}
 
 
 def parents(project: Project, path: str) -> list[str]:
@@ -104,8 +121,9 @@ def compare(folder: Path) -> Compared | None:
     top = f"{folder.as_posix()}/__init__.py"
     if not scripts or top not in project.modules:
         return None
-    whole = really_loaded(folder.name)
-    if whole is None:
+    inner = sorted({around[-1] for around in scripts.values()} - {top})
+    whole = really_loaded(folder.name, [dotted(each) for each in inner])
+    if folder.name not in whole:
         return None
     real = {path for path in whole[folder.name] if path in project.modules}
     if any(path.endswith(".so") and f"{path.partition('.')[0]}.py" in project.modules for path in whole[folder.name]):
@@ -116,14 +134,14 @@ def compare(folder: Path) -> Compared | None:
     }
     loaded: set[str] = set()
     compared = 0
-    for inner in sorted({around[-1] for around in scripts.values()}):
-        mine = [path for path, around in scripts.items() if around[-1] == inner]
-        there = whole if inner == top else really_loaded(dotted(inner))
+    for package in (top, *inner):
+        mine = [path for path, around in scripts.items() if around[-1] == package]
+        there = whole.get(dotted(package))
         if there is None:
             reported -= set(mine)
             continue
         compared += len(mine)
-        loaded.update(path for path in mine if path in there[dotted(inner)])
+        loaded.update(path for path in mine if path in there)
     return Compared(
         folder.name,
         len(real & said),

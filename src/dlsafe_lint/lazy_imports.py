@@ -173,26 +173,39 @@ def importing(body: cst.BaseSuite, imports: Sequence[cst.SimpleStatementLine]) -
         rest = cst.SimpleStatementLine(body.body, trailing_whitespace=body.trailing_whitespace, leading_lines=[_BLANK])
         return cst.IndentedBlock([*imports, rest])
     assert isinstance(body, cst.IndentedBlock)
-    lines = list(body.body)
-    start = int(_has_docstring(lines))
-    if start == len(lines):
-        return body.with_changes(body=[*lines, *_set_apart(imports)])
-    first = lines[start]
-    assert isinstance(first, (cst.SimpleStatementLine, cst.BaseCompoundStatement))
-    leading = list(first.leading_lines)
+    start = int(has_docstring(body.body))
+    before, after = body.body[:start], body.body[start:]
+    made = (
+        imports_before(imports, after[0]) if after else [imports[0].with_changes(leading_lines=[_BLANK]), *imports[1:]]
+    )
+    return body.with_changes(body=[*before, *made, *after[1:]])
+
+
+def imports_before(
+    imports: Sequence[cst.SimpleStatementLine], line: cst.BaseStatement, *, apart: bool = False
+) -> list[cst.BaseStatement]:
+    """Put imports before a line of a function: a blank line after them unless more imports follow.
+
+    Args:
+        imports: what comes first.
+        line: what they are put before.
+        apart: whether there has to be a blank line above them.
+    """
+    leading = list(line.leading_lines) if isinstance(line, (cst.SimpleStatementLine, cst.BaseCompoundStatement)) else []
     blanks = _blanks(leading)
-    above, rest_above = leading[:blanks], leading[blanks:]
-    more = isinstance(first, cst.SimpleStatementLine) and isinstance(first.body[0], (cst.Import, cst.ImportFrom))
-    lines[start] = first.with_changes(leading_lines=rest_above if more and not rest_above else [_BLANK, *rest_above])
-    lines[start:start] = [imports[0].with_changes(leading_lines=above), *imports[1:]]
-    return body.with_changes(body=lines)
+    above, rest = leading[:blanks], leading[blanks:]
+    if apart and not above:
+        above = [_BLANK]
+    more = isinstance(line, cst.SimpleStatementLine) and isinstance(line.body[0], (cst.Import, cst.ImportFrom))
+    return [
+        imports[0].with_changes(leading_lines=above),
+        *imports[1:],
+        line.with_changes(leading_lines=rest if more and not rest else [_BLANK, *rest]),
+    ]
 
 
-def _set_apart(lines: Sequence[cst.SimpleStatementLine]) -> list[cst.SimpleStatementLine]:
-    return [lines[0].with_changes(leading_lines=[_BLANK]), *lines[1:]]
-
-
-def _has_docstring(body: Sequence[cst.BaseStatement]) -> bool:
+def has_docstring(body: Sequence[cst.BaseStatement]) -> bool:
+    """Tell whether the body of a function or module begins with a docstring."""
     match body[:1]:
         case [cst.SimpleStatementLine(body=[cst.Expr(cst.SimpleString() | cst.ConcatenatedString()), *_])]:
             return True
@@ -491,7 +504,7 @@ def _is_foreign_import(line: cst.BaseStatement) -> bool:
 
 def _after_imports(body: Sequence[cst.BaseStatement]) -> int:
     """Return the index behind the docstring and the imports at a module's start."""
-    index = int(_has_docstring(body))
+    index = int(has_docstring(body))
     while index < len(body) and _is_import(body[index]):
         index += 1
     return index
