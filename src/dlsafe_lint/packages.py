@@ -415,8 +415,10 @@ def _without(project: Project, facts: ModuleFacts, moves: Collection[Move]) -> t
     cuts = frozenset(Cut(facts.path, move.number, move.written) for move in moves)
     lazy = {(facts.path, move.name): move.script for move in moves if move.lazy}
     refused: dict[int, str] = {}
+    around_scripts = {_around(project, move.script) for move in moves}
+    states = {around: imported_without(project, around, cuts, lazy) for around in around_scripts}
     for move in moves:
-        state = imported_without(project, _around(project, move.script), cuts, lazy)
+        state = states[_around(project, move.script)]
         reason = _still_loaded(project, facts, state, move.script)
         for (path, name), taker in state.taken.items():
             if path == facts.path and lazy[path, name] == move.script:
