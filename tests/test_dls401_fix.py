@@ -245,6 +245,13 @@ SHAPES = [
         "pkg/scripts/train.py",
     ),
     Shape(
+        "a script that two packages take",
+        "from .scripts.train import main\n",
+        MAIN.replace(".train", ".scripts.train"),
+        {"pkg/scripts/__init__.py": "from .train import main\n", "pkg/scripts/train.py": TRAIN},
+        "pkg/scripts/train.py",
+    ),
+    Shape(
         "__main__",
         "from .__main__ import main\n",
         MAIN.replace(".train", ".__main__"),
@@ -270,6 +277,45 @@ SHAPES = [
         ),
         {"pkg/evaluate.py": TRAIN},
     )._replace(before="from .evaluate import main as rate\nfrom .train import main\n"),
+    Shape(
+        "read through the package, two of them",
+        "from . import evaluate, model, train\n",
+        "from . import model\n"
+        + GETATTR.format(
+            """\
+    if name in ("evaluate", "train"):
+        from importlib import import_module
+
+        return import_module(f".{name}", __name__)
+""",
+            '"evaluate", "train"',
+        ),
+        {"pkg/evaluate.py": TRAIN, "use.py": "import pkg\n\npkg.train.main()\npkg.evaluate.main()\n"},
+    ),
+    Shape(
+        "many scripts",
+        "".join(f"from .s{number} import f{number}\n" for number in range(4)) + "from .train import main as run\n",
+        GETATTR.format(
+            """\
+    modules = {
+        "f0": ".s0",
+        "f1": ".s1",
+        "f2": ".s2",
+        "f3": ".s3",
+    }
+    if name in modules:
+        from importlib import import_module
+
+        return getattr(import_module(modules[name], __name__), name)
+    if name == "run":
+        from .train import main
+
+        return main
+""",
+            '"f0", "f1", "f2", "f3", "run"',
+        ),
+        {f"pkg/s{n}.py": f"def f{n}(): ...\n\n\nif __name__ == '__main__':\n    f{n}()\n" for n in range(4)},
+    ),
     Shape(
         "a module __getattr__",
         "from .train import main\n\n\n" + OWN.format(""),
@@ -404,6 +450,12 @@ KEPT = [
         {"pkg/api.py": "from .train import main\n\n\ndef run(): main()\n"},
     ),
     Kept(
+        "another package around it",
+        "from .scripts.train import main as scripts\n",
+        "line 1 of `pkg` loads it as well",
+        {"pkg/scripts/__init__.py": "from .train import main\n", "pkg/scripts/train.py": TRAIN},
+    ),
+    Kept(
         "by way of another module",
         "from .api import run\n",
         "`pkg.api` imports it on line 1: import it there inside the functions that need it",
@@ -449,7 +501,6 @@ KEPT = [
         "from .train import main as model\n",
         "`model` is a module of the package too",
     ),
-    Kept("a comment that allows it", "from .train import main  # meant: DLS401\n", "a comment says that it is meant"),
 ]
 
 
@@ -569,6 +620,22 @@ CHECKED = [
     (
         """\
         import os
+        import pkg.model
+        from pkg.train import main
+        """,
+        """\
+        import os
+        from typing import TYPE_CHECKING
+
+        import pkg.model
+
+        if TYPE_CHECKING:
+            from pkg.train import main
+        """,
+    ),
+    (
+        """\
+        import os
         from . import model, train
         from .train import main
         """,
@@ -591,3 +658,22 @@ def test_how_type_checkers_see_the_names(before: str, after: str, tmp_path: Path
     fix(tmp_path)
     written = (tmp_path / "pkg/__init__.py").read_text().partition("\n\ndef ")[0]
     assert written.rstrip("\n") + "\n" == textwrap.dedent(after)
+
+
+def test_a_suppressed_import_stays(tmp_path: Path) -> None:
+    """Although the one below it goes."""
+    suppressed = "from .a import f  # noqa\nfrom .b import f as g  # dlsafe: ignore[DLS401] meant\n"
+    files = {f"pkg/{name}.py": "def f(): ...\n\n\nif __name__ == '__main__':\n    f()\n" for name in "ab"}
+    lay_out(Shape("", f"{suppressed}from .train import main\n", "", files), tmp_path)
+    fix(tmp_path)
+    assert (tmp_path / "pkg/__init__.py").read_text() == suppressed + MAIN
+
+
+def test_the_files_own_line_ends_and_indentation_stay(tmp_path: Path) -> None:
+    before = "from .train import main\n\n\ndef run():\n\tmain()\n"
+    after = "def run():\n\tfrom .train import main\n\n\tmain()\n" + MAIN.replace("    ", "\t")
+    lay_out(Shape("", "", ""), tmp_path)
+    path = tmp_path / "pkg/__init__.py"
+    path.write_bytes(before.replace("\n", "\r\n").encode())
+    fix(tmp_path)
+    assert path.read_bytes().decode() == after.replace("\n", "\r\n")

@@ -103,3 +103,8 @@ def test_what_is_put_off(statement: str, loads: bool) -> None:
     facts = found.modules[f"{ROOT}/pkg/__init__.py"]
     facts.imports[:] = [each._replace(lazy=lazy) for each in facts.imports]
     assert bool(packages.loaded_scripts(found)) == loads
+
+
+def test_what_is_only_possible_is_not_counted_beside_what_is_likely() -> None:
+    tested = "import doctest\nif __name__ == '__main__':\n    doctest.testmod()"
+    assert said("from . import a, train", a=tested, train=SCRIPT) == {"pkg/__init__.py": [(1, ["pkg/train.py"], True)]}

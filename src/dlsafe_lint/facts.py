@@ -530,8 +530,8 @@ def _guard(expr: Expr, names: dict[str, bool]) -> bool | None:
 
 
 def _is_type_checking(test: Expr) -> bool:
-    """Whether a test holds for type checkers only."""
-    if isinstance(test, Choice) and test.how == "and":
+    """Whether a test holds for type checkers only; ``TYPE_CHECKING or SLOW_IMPORT`` as a rule does too."""
+    if isinstance(test, Choice) and test.how in ("and", "or"):
         return any(_is_type_checking(option) for option in test.options)
     return (dotted(test) or "").rpartition(".")[2] == "TYPE_CHECKING"
 

@@ -76,7 +76,7 @@ def _steps_in(project: Project, facts: ModuleFacts, function: int) -> Iterator[S
 
     def runs(scope: int, statement: int) -> bool:
         here = facts.runs_at_import(scope) if function < 0 else facts.function_of(scope) == function
-        return here and not any(block.kind in _SWITCHED_OFF for block in facts.enclosing_blocks(statement))
+        return here and not any(_is_switched_off(facts, block) for block in facts.enclosing_blocks(statement))
 
     for number, statement in enumerate(facts.imports):
         if not statement.lazy and runs(statement.scope, statement.statement):
@@ -259,7 +259,7 @@ class Loading:
         now = self.progress.get(path, -1)
         bound = False
         for binding in facts.scopes[0].bindings.get(name, ()):
-            if binding.statement >= now or binding.how == "annotation" or _is_switched_off(facts, binding.block):
+            if binding.statement >= now or binding.how == "annotation" or _stands_switched_off(facts, binding.block):
                 continue
             cut = binding.how == "import" and any(
                 Cut(path, binding.target, each.name) in self.cuts
@@ -316,9 +316,22 @@ _SWITCHED_OFF = frozenset({"typing", "guard", "never"})
 """Kinds of blocks that don't run when a module is imported."""
 
 
-def _is_switched_off(facts: ModuleFacts, block: int) -> bool:
+def _is_switched_off(facts: ModuleFacts, block: Block) -> bool:
+    """Whether a block does not run when the module is imported; also ``if DEBUG:`` where ``DEBUG = False``."""
+    if block.kind in _SWITCHED_OFF:
+        return True
+    if block.kind != "if" or not isinstance(block.test, Name) or facts.resolve(block.test.id, block.scope) != 0:
+        return False
+    bindings = facts.scopes[0].bindings[block.test.id]
+    declared = any(block.test.id in scope.declared for scope in facts.scopes)
+    return (
+        not declared and len(bindings) == 1 and isinstance(bindings[0].value, Literal) and not bindings[0].value.value
+    )
+
+
+def _stands_switched_off(facts: ModuleFacts, block: int) -> bool:
     while block >= 0:
-        if facts.blocks[block].kind in _SWITCHED_OFF:
+        if _is_switched_off(facts, facts.blocks[block]):
             return True
         block = facts.blocks[block].parent
     return False

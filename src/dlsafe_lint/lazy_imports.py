@@ -6,6 +6,7 @@ What is made here is code as a person would write it; whether it may take the pl
 from __future__ import annotations
 
 import re
+import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -21,6 +22,9 @@ ImportStatement: TypeAlias = cst.Import | cst.ImportFrom
 
 _BLANK = cst.EmptyLine(indent=False)
 _WIDTH = 88
+MANY = 4
+"""From so many modules on, a module ``__getattr__`` looks up in a table where a name is."""
+
 _IMPORTLIB = "from importlib import import_module"
 
 
@@ -169,26 +173,39 @@ def importing(body: cst.BaseSuite, imports: Sequence[cst.SimpleStatementLine]) -
         rest = cst.SimpleStatementLine(body.body, trailing_whitespace=body.trailing_whitespace, leading_lines=[_BLANK])
         return cst.IndentedBlock([*imports, rest])
     assert isinstance(body, cst.IndentedBlock)
-    lines = list(body.body)
-    start = int(_has_docstring(lines))
-    if start == len(lines):
-        return body.with_changes(body=[*lines, *_set_apart(imports)])
-    first = lines[start]
-    assert isinstance(first, (cst.SimpleStatementLine, cst.BaseCompoundStatement))
-    leading = list(first.leading_lines)
+    start = int(has_docstring(body.body))
+    before, after = body.body[:start], body.body[start:]
+    made = (
+        imports_before(imports, after[0]) if after else [imports[0].with_changes(leading_lines=[_BLANK]), *imports[1:]]
+    )
+    return body.with_changes(body=[*before, *made, *after[1:]])
+
+
+def imports_before(
+    imports: Sequence[cst.SimpleStatementLine], line: cst.BaseStatement, *, apart: bool = False
+) -> list[cst.BaseStatement]:
+    """Put imports before a line of a function: a blank line after them unless more imports follow.
+
+    Args:
+        imports: what comes first.
+        line: what they are put before.
+        apart: whether there has to be a blank line above them.
+    """
+    leading = list(line.leading_lines) if isinstance(line, (cst.SimpleStatementLine, cst.BaseCompoundStatement)) else []
     blanks = _blanks(leading)
-    above, rest_above = leading[:blanks], leading[blanks:]
-    more = isinstance(first, cst.SimpleStatementLine) and isinstance(first.body[0], (cst.Import, cst.ImportFrom))
-    lines[start] = first.with_changes(leading_lines=rest_above if more and not rest_above else [_BLANK, *rest_above])
-    lines[start:start] = [imports[0].with_changes(leading_lines=above), *imports[1:]]
-    return body.with_changes(body=lines)
+    above, rest = leading[:blanks], leading[blanks:]
+    if apart and not above:
+        above = [_BLANK]
+    more = isinstance(line, cst.SimpleStatementLine) and isinstance(line.body[0], (cst.Import, cst.ImportFrom))
+    return [
+        imports[0].with_changes(leading_lines=above),
+        *imports[1:],
+        line.with_changes(leading_lines=rest if more and not rest else [_BLANK, *rest]),
+    ]
 
 
-def _set_apart(lines: Sequence[cst.SimpleStatementLine]) -> list[cst.SimpleStatementLine]:
-    return [lines[0].with_changes(leading_lines=[_BLANK]), *lines[1:]]
-
-
-def _has_docstring(body: Sequence[cst.BaseStatement]) -> bool:
+def has_docstring(body: Sequence[cst.BaseStatement]) -> bool:
+    """Tell whether the body of a function or module begins with a docstring."""
     match body[:1]:
         case [cst.SimpleStatementLine(body=[cst.Expr(cst.SimpleString() | cst.ConcatenatedString()), *_])]:
             return True
@@ -260,10 +277,16 @@ def module_dir(module: cst.Module, names: Sequence[Name], *, exported: bool, typ
 def _branches(module: cst.Module, names: Sequence[Name], param: str) -> list[str]:
     """Return the lines of a ``__getattr__`` that import names: one ``if`` for those of a module, one per other name.
 
+    Names of many modules are in a table.
+
     A submodule is never imported by ``from . import``: that asks the package for the name and ends up here again.
     """
     indent = module.default_indent
     lines: list[str] = []
+    plain = [each for each in names if each.attr == each.name and not each.above and not each.behind]
+    if len({each.module for each in plain}) >= MANY:
+        lines += _table(module, plain, param)
+        names = [each for each in names if each not in plain]
     together = sorted(names, key=lambda each: _key(names, each))
     for _, group in groupby(together, key=lambda each: _key(names, each)):
         these = list(group)
@@ -277,23 +300,51 @@ def _branches(module: cst.Module, names: Sequence[Name], param: str) -> list[str
             lines += [f"{indent}from {first.module} import {first.attr}{comment}", "", f"{indent}return {first.attr}"]
             continue
         lines += behind
-        argument = f'"{first.module}", __name__' if first.module.startswith(".") else f'"{first.module}"'
-        found = f"import_module({argument})"
-        if first.attr:
+        argument = f'"{first.module}"'
+        if len(these) > 1:
             lines += _asks(module, [each.name for each in these], param)
-            found = f"getattr({found}, {param})"
+            argument = argument if first.attr else f'f"{_parent(first)}{{{param}}}"'
         else:
             lines.append(f'if {param} == "{first.name}":')
+        argument += ", __name__" if first.module.startswith(".") else ""
+        found = f"import_module({argument})"
+        if first.attr:
+            found = f"getattr({found}, {param})"
         lines += [f"{indent}{_IMPORTLIB}", "", f"{indent}return {found}"]
     return lines
 
 
+def _table(module: cst.Module, names: Sequence[Name], param: str) -> list[str]:
+    """Return the lines that look up in which module a name is."""
+    indent = module.default_indent
+    argument = (
+        f"modules[{param}], __name__" if any(each.module.startswith(".") for each in names) else f"modules[{param}]"
+    )
+    return [
+        "modules = {",
+        *(f'{indent}"{each.name}": "{each.module}",' for each in names),
+        "}",
+        f"if {param} in modules:",
+        f"{indent}{_IMPORTLIB}",
+        "",
+        f"{indent}return getattr(import_module({argument}), {param})",
+    ]
+
+
 def _key(names: Sequence[Name], name: Name) -> tuple[int, str]:
-    """Return a key that brings together, in order, the names that come out of one module under their own names."""
-    if name.attr != name.name:
-        return names.index(name), name.name
-    same = [index for index, each in enumerate(names) if each.module == name.module and each.attr == each.name]
-    return same[0], ""
+    """Return a key that brings together, in order, what comes out of one module or package under its own name."""
+    if name.attr == name.name:
+        same = [index for index, each in enumerate(names) if each.module == name.module and each.attr == each.name]
+        return same[0], ""
+    if not name.attr and _parent(name):
+        same = [index for index, each in enumerate(names) if not each.attr and _parent(each) == _parent(name)]
+        return same[0], _parent(name)
+    return names.index(name), name.name
+
+
+def _parent(name: Name) -> str:
+    """Return the package of a module with the dot behind it; "" where the module is called something else here."""
+    return name.module.removesuffix(name.name) if name.module.endswith(f".{name.name}") else ""
 
 
 def _asks(module: cst.Module, names: Sequence[str], param: str) -> list[str]:
@@ -400,7 +451,7 @@ def _importing_type_checking(module: cst.Module, body: list[Line]) -> tuple[list
                 names = _sorted(names)
                 body[index] = line.with_changes(body=[statement.with_changes(names=names)])
                 return body, index
-    first = next((index for index, line in enumerate(body[:end]) if _is_own_import(line)), end)
+    first = next((index for index, line in enumerate(body[:end]) if _is_foreign_import(line)), end)
     made = cst.ensure_type(cst.parse_statement("from typing import TYPE_CHECKING"), cst.SimpleStatementLine)
     before = body[first - 1] if first else None
     joins = isinstance(before, cst.SimpleStatementLine) and _is_import(before) and not _is_future(before)
@@ -440,16 +491,20 @@ def _is_future(line: cst.SimpleStatementLine) -> bool:
     return isinstance(line.body[0], cst.ImportFrom) and _module_of(line.body[0]) == "__future__"
 
 
-def _is_own_import(line: cst.BaseStatement) -> bool:
-    """Whether an import is relative."""
-    return isinstance(line, cst.SimpleStatementLine) and any(
-        isinstance(each, cst.ImportFrom) and each.relative for each in line.body
-    )
+def _is_foreign_import(line: cst.BaseStatement) -> bool:
+    """Whether an import is not of the standard library."""
+    for statement in line.body if isinstance(line, cst.SimpleStatementLine) else ():
+        names = [_module_of(statement)] if isinstance(statement, cst.ImportFrom) else []
+        if isinstance(statement, cst.Import):
+            names = [alias.evaluated_name for alias in statement.names]
+        if any(name.partition(".")[0] not in sys.stdlib_module_names for name in names):
+            return True
+    return False
 
 
 def _after_imports(body: Sequence[cst.BaseStatement]) -> int:
     """Return the index behind the docstring and the imports at a module's start."""
-    index = int(_has_docstring(body))
+    index = int(has_docstring(body))
     while index < len(body) and _is_import(body[index]):
         index += 1
     return index

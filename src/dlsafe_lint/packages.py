@@ -103,11 +103,15 @@ def _hops(project: Project, chain: tuple[Hop, ...], path: str) -> tuple[Place, .
 
 
 def _together(one: Loaded | None, other: Loaded) -> Loaded:
-    """Put the scripts that one statement loads together; beside those that it imports itself no others count."""
-    if one is None or (other.direct and not one.direct):
+    """Put the scripts that one statement loads together.
+
+    Beside those that it imports itself no others count, and beside those that somebody runs no possible ones.
+    """
+    if one is None:
         return other
-    if one.direct and not other.direct:
-        return one
+    ranks = [(each.confidence != "possible", each.direct) for each in (one, other)]
+    if ranks[0] != ranks[1]:
+        return one if ranks[0] > ranks[1] else other
     sure = max(one.confidence, other.confidence, key=CONFIDENCES.index)
     return one._replace(scripts=tuple(dict.fromkeys((*one.scripts, *other.scripts))), confidence=sure)
 
@@ -168,12 +172,14 @@ class Plan(NamedTuple):
     """What becomes of the imports of scripts in a package's ``__init__``.
 
     Attributes:
-        moves: what can go, by import number.
-        kept: why an import can't go, by import number.
+        path: the ``__init__``.
+        moves: what can go, by statement.
+        kept: why a statement has to stay, by statement.
         submodules: submodules that somebody reads as attributes of the package, who so far found them there because the
             scripts load them; they have to be offered on demand as well.
     """
 
+    path: str
     moves: Mapping[int, tuple[Move, ...]]
     kept: Mapping[int, str]
     submodules: tuple[Move, ...]
@@ -182,28 +188,67 @@ class Plan(NamedTuple):
 def plan(project: Project, facts: ModuleFacts, kept: Mapping[int, str]) -> Plan:
     """Find out which imports of scripts a package can do without.
 
+    A script that another package around it goes on loading is none of them: nothing would be gained.
+
     Args:
         project: the project.
         facts: the package's ``__init__``.
-        kept: imports that have to stay, by number, and why.
+        kept: statements that have to stay, and why.
     """
+    reasons = dict(kept)
+    while True:
+        made = _plan(project, facts, reasons)
+        refused = {
+            statement: reason
+            for statement, moves in made.moves.items()
+            if (reason := _loaded_by_others(project, facts, made, moves))
+        }
+        if not refused:
+            return made
+        reasons.update(refused)
+
+
+def _loaded_by_others(project: Project, facts: ModuleFacts, made: Plan, moves: Collection[Move]) -> str:
+    """Tell which other package loads a script whatever is done there, "" if none does."""
+    for script_path in {move.script: None for move in moves}:
+        around = _around(project, script_path)
+        others = [each for each in around if each != facts.path and each in loaded_scripts(project)]
+        if not others:
+            continue
+        plans = [made, *(_plan_of(project, each) for each in others)]
+        all_moves = [(each.path, move) for each in plans for found in each.moves.values() for move in found]
+        cuts = frozenset(Cut(path, move.number, move.written) for path, move in all_moves)
+        lazy = {(path, move.name): move.script for path, move in all_moves if move.lazy}
+        state = imported_without(project, around, cuts, lazy)
+        hop = next((hop for hop in state.chains.get(script_path, ())[::-1] if hop.module in around), None)
+        if hop is not None:
+            return f"line {_line(project, hop)} of `{project.modules[hop.module].name}` loads it as well"
+    return ""
+
+
+def _plan_of(project: Project, path: str) -> Plan:
+    return project.answer(("plan", path), lambda: _plan(project, project.modules[path], {}))
+
+
+def _plan(project: Project, facts: ModuleFacts, kept: Mapping[int, str]) -> Plan:
+    """Find out the same for a package by itself."""
     reasons = dict(kept)
     moves: dict[int, tuple[Move, ...]] = {}
     for loaded in loaded_scripts(project)[facts.path]:
         found, reason = _moves(project, facts, loaded)
-        reason = reasons.get(loaded.number) or reason
+        reason = reasons.get(loaded.statement) or reason
         if reason:
-            reasons[loaded.number] = reason
+            reasons[loaded.statement] = reason
         else:
-            moves[loaded.number] = found
+            moves[loaded.statement] = found
     submodules: tuple[Move, ...] = ()
     while moves:
         refused, submodules = _without(project, facts, [move for each in moves.values() for move in each])
         if not refused:
             break
         reasons.update(refused)
-        moves = {number: each for number, each in moves.items() if number not in refused}
-    return Plan(moves, reasons, submodules if moves else ())
+        moves = {statement: each for statement, each in moves.items() if statement not in refused}
+    return Plan(facts.path, moves, reasons, submodules if moves else ())
 
 
 def _moves(project: Project, facts: ModuleFacts, loaded: Loaded) -> tuple[tuple[Move, ...], str]:
@@ -362,23 +407,25 @@ def _needed(facts: ModuleFacts, name: str) -> str:
 
 
 def _without(project: Project, facts: ModuleFacts, moves: Collection[Move]) -> tuple[dict[int, str], tuple[Move, ...]]:
-    """Return which imports have to stay, and why, after a look at what the package loads without them.
+    """Return which statements have to stay, and why, after a look at what the package loads without them.
 
     Returns:
-        Reasons by import number, and the submodules that have to be offered on demand.
+        Reasons by statement, and the submodules that have to be offered on demand.
     """
     cuts = frozenset(Cut(facts.path, move.number, move.written) for move in moves)
     lazy = {(facts.path, move.name): move.script for move in moves if move.lazy}
     refused: dict[int, str] = {}
+    around_scripts = {_around(project, move.script) for move in moves}
+    states = {around: imported_without(project, around, cuts, lazy) for around in around_scripts}
     for move in moves:
-        state = imported_without(project, _around(project, move.script), cuts, lazy)
+        state = states[_around(project, move.script)]
         reason = _still_loaded(project, facts, state, move.script)
         for (path, name), taker in state.taken.items():
             if path == facts.path and lazy[path, name] == move.script:
                 reason = f"`{project.modules[taker].name}` takes `{name}` while the package is loaded"
         reason = reason or _runs_early(project, facts, state, move)
         if reason:
-            refused[move.number] = reason
+            refused[facts.imports[move.number].statement] = reason
     if refused:
         return refused, ()
     around = (*_around(project, facts.path), facts.path)
@@ -392,14 +439,14 @@ def _without(project: Project, facts: ModuleFacts, moves: Collection[Move]) -> t
         shown = f"`{project.modules[read_by[0]].name}`" if read_by[0] else "an entry point"
         if package != facts.path or any(_reads_at_import(project, after, each, name) for each in read_by):
             reason = f"{shown} reads `{project.modules[path].name}` without importing it"
-            return dict.fromkeys((move.number for move in moves), reason), ()
+            return dict.fromkeys((facts.imports[move.number].statement for move in moves), reason), ()
         if not any(move.lazy and move.name == name for move in moves) and not list(after.by_getattr(package, name)):
             submodules.append(Move(-1, name, name, f".{name}", "", path, lazy=True))
     for move in moves:
         for reader in readers(project).get((facts.path, move.name), ()):
             if _reads_at_import(project, after, reader, move.name):
                 reason = f"`{project.modules[reader].name}` reads `{move.name}` while the package is loaded"
-                refused[move.number] = reason
+                refused[facts.imports[move.number].statement] = reason
     return refused, tuple(sorted(submodules))
 
 

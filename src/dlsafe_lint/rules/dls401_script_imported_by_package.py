@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
@@ -14,12 +15,14 @@ from dlsafe_lint.rule import Draft, Rule
 from dlsafe_lint.startup import exported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.finding import Applicability
     from dlsafe_lint.packages import Loaded, Move, Plan
     from dlsafe_lint.project import Project
+
+_BARE_NOQA = re.compile(r"#\s*noqa(?!\s*:)", re.IGNORECASE)
 
 
 class ScriptImportedByPackage(Rule):
@@ -110,7 +113,8 @@ class ScriptImportedByPackage(Rule):
     There is no fix where the package uses the name while it is loaded, where something else loads the script as well,
     where the import is conditional or a call, where a function has the name of a module of the package (which hides it
     as soon as it is loaded), and where another module takes everything from a package without `__all__`. Nobody can see
-    who does that outside the project.
+    who does that outside the project. Where the package loads the script by way of another module, that is where an
+    import has to move.
 
     ## References
     - [PEP 562: module `__getattr__`](https://peps.python.org/pep-0562/)
@@ -129,7 +133,7 @@ class ScriptImportedByPackage(Rule):
         found = packages.loaded_scripts(self.project).get(self.facts.path, ())
         if not found:
             return
-        kept = {each.number: reason for each in found if each.number >= 0 and (reason := self._kept(each))}
+        kept = {each.statement: reason for each in found if (reason := self._kept(each))}
         plan = packages.plan(self.project, self.facts, kept)
         drafts = self._drafts(found, plan)
         for loaded in found:
@@ -141,11 +145,10 @@ class ScriptImportedByPackage(Rule):
                 self.tree.statements[loaded.statement],
                 f"`{package}` {how} its script `{names[0]}`{others}: "
                 f"`python -m {names[0].removesuffix('.__main__')}` warns and runs it twice",
-                help=_help(plan, loaded)
-                + ("" if _runs_in_parent_only(loaded) else "; each spawned worker warns again"),
+                help=_help(plan, loaded),
                 confidence=loaded.confidence,
                 related=(*loaded.via, *(self._script(path) for path in loaded.scripts)),
-                fix=drafts.get(loaded.number),
+                fix=drafts.get(loaded.statement),
             )
 
     def _script(self, path: str) -> Place:
@@ -161,7 +164,7 @@ class ScriptImportedByPackage(Rule):
             return ""
         if len(line.body) > 1:
             return "it shares its line with another statement"
-        if any(self.code in comment for comment in comments(line)):
+        if any(self.code in comment or _BARE_NOQA.search(comment) for comment in comments(line)):
             return "a comment says that it is meant"
         if isinstance(statement.names, cst.ImportStar):
             names = {name for path in loaded.scripts for name in self._star_names(path)}
@@ -182,33 +185,33 @@ class ScriptImportedByPackage(Rule):
         return None if "#" in self.tree.module.code_for_node(statement) else []
 
     def _drafts(self, found: Sequence[Loaded], plan: Plan) -> dict[int, Draft]:
-        """Return the fixes by import number: one for all statements that are as sure and as safe."""
+        """Return the fixes by statement: one for all statements that are as sure and as safe."""
         groups: dict[tuple[bool, bool], list[int]] = {}
         for loaded in found:
-            moves = plan.moves.get(loaded.number)
+            moves = plan.moves.get(loaded.statement)
             if moves:
                 has_own = "__getattr__" in self.facts.scopes[0].bindings or "__dir__" in self.facts.scopes[0].bindings
                 safe = all(move.safe for move in moves) and not (has_own and any(move.lazy for move in moves))
-                groups.setdefault((loaded.confidence == "possible", not safe), []).append(loaded.number)
+                groups.setdefault((loaded.confidence == "possible", not safe), []).append(loaded.statement)
         drafts: dict[int, Draft] = {}
         submodules = plan.submodules
-        for (_, unsafe), numbers in sorted(groups.items()):
-            chosen = {number: plan.moves[number] for number in numbers}
+        for (_, unsafe), statements in sorted(groups.items()):
+            chosen = [plan.moves[statement] for statement in statements]
             draft = self._draft(chosen, submodules, "unsafe" if unsafe else "safe")
             submodules = ()
             if draft is not None:
-                drafts.update(dict.fromkeys(numbers, draft))
+                drafts.update(dict.fromkeys(statements, draft))
         return drafts
 
     def _draft(
-        self, moves: Mapping[int, Sequence[Move]], submodules: Sequence[Move], applicability: Applicability
+        self, moves: Sequence[Sequence[Move]], submodules: Sequence[Move], applicability: Applicability
     ) -> Draft | None:
         edit = _Edit({}, [])
         lazy: list[lazy_imports.Name] = []
         checked: list[cst.SimpleStatementLine] = []
         typed = packages.is_typed(self.project, self.facts)
-        for number, mine in moves.items():
-            statement = self._import(number)
+        for mine in moves:
+            statement = self._import(mine[0].number)
             line = cst.ensure_type(self.tree.line_of(statement), cst.SimpleStatementLine)
             gone = {move.written for move in mine}
             kept = [alias for alias in lazy_imports.aliases(statement) if alias.evaluated_name not in gone]
@@ -241,7 +244,7 @@ class ScriptImportedByPackage(Rule):
                 parsed = cst.parse_statement(f"from . import {move.name}")
                 checked.append(cst.ensure_type(parsed, cst.SimpleStatementLine))
         self._import_in_functions(moves, edit)
-        removed = {move.name for mine in moves.values() for move in mine}
+        removed = {move.name for mine in moves for move in mine}
         self._leave_exports(removed - {each.name for each in lazy}, edit)
         own = self._own_getattr()
         if lazy and own is not None:
@@ -302,12 +305,12 @@ class ScriptImportedByPackage(Rule):
             return () if isinstance(after.body[0], (cst.Import, cst.ImportFrom)) else tuple(above)
         return tuple(above)
 
-    def _import_in_functions(self, moves: Mapping[int, Sequence[Move]], edit: _Edit) -> None:
+    def _import_in_functions(self, moves: Sequence[Sequence[Move]], edit: _Edit) -> None:
         wanted: dict[int, list[cst.SimpleStatementLine]] = {}
-        for number, mine in moves.items():
+        for mine in moves:
             for function in sorted({function for move in mine for function in move.functions}):
                 used = [move for move in mine if function in move.functions]
-                wanted.setdefault(function, []).append(self._line(self._import(number), used, None))
+                wanted.setdefault(function, []).append(self._line(self._import(mine[0].number), used, None))
         for function, lines in wanted.items():
             node = self.tree.statements[self.facts.scopes[function].statement]
             if isinstance(node, cst.FunctionDef):
@@ -336,8 +339,8 @@ class _Edit(NamedTuple):
     removed: list[cst.CSTNode]
 
 
-def _title(moves: Mapping[int, Sequence[Move]], lazy: set[str]) -> str:
-    names = list(dict.fromkeys(move.name for mine in moves.values() for move in mine))
+def _title(moves: Sequence[Sequence[Move]], lazy: set[str]) -> str:
+    names = list(dict.fromkeys(move.name for mine in moves for move in mine))
     groups = (
         ("Import {} on demand", [name for name in names if name in lazy]),
         ("Remove the import of {}", [name for name in names if name not in lazy]),
@@ -347,21 +350,24 @@ def _title(moves: Mapping[int, Sequence[Move]], lazy: set[str]) -> str:
 
 
 def _help(plan: Plan, loaded: Loaded) -> str:
-    moves = plan.moves.get(loaded.number)
+    """Say what to do, and that workers warn as well; they don't import a ``__main__.py`` again."""
+    in_parent_only = all(path.endswith("/__main__.py") for path in loaded.scripts)
+    return _advice(plan, loaded) + ("" if in_parent_only else "; each spawned worker warns again")
+
+
+def _advice(plan: Plan, loaded: Loaded) -> str:
+    moves = plan.moves.get(loaded.statement)
     if moves is None:
-        reason = plan.kept.get(loaded.number, "")
-        what = "Import it inside the functions that need it, or on demand in a module `__getattr__` (PEP 562)"
-        return f"{what} ({reason})" if reason else what
+        reason = plan.kept[loaded.statement]
+        if not loaded.direct:
+            return reason
+        what = "Move what others need into a module that isn't run, or import it inside the functions that need it"
+        return f"{what} (there is no fix: {reason})"
     if any(move.lazy for move in moves):
         return "Import it on demand, in a module `__getattr__` (PEP 562)"
     if any(move.functions for move in moves):
         return "Import it inside the functions that need it"
     return "Remove it: `from pkg import name` finds the submodule without it"
-
-
-def _runs_in_parent_only(loaded: Loaded) -> bool:
-    """Whether workers never run the script: they don't import a ``__main__.py`` again."""
-    return all(path.endswith("/__main__.py") for path in loaded.scripts)
 
 
 def _dotted_name(project: Project, path: str) -> str:

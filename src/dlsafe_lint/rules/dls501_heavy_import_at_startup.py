@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from dlsafe_lint import startup
+from dlsafe_lint import lazy_imports, startup
 from dlsafe_lint.finding import Breakage
 from dlsafe_lint.rule import Draft, Rule
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 MOST_FUNCTIONS = 6
 """An import that would move into more functions than these is no obvious gain: the fix is unsafe."""
-
-_WIDTH = 88
 
 
 class HeavyImportAtStartup(Rule):
@@ -185,9 +183,9 @@ class HeavyImportAtStartup(Rule):
         removed = []
         for number, names in moving.items():
             statement = self._import(number)
-            kept = [alias for alias in _aliases(statement) if _bound(alias) not in names]
+            kept = [alias for alias in lazy_imports.aliases(statement) if _bound(alias) not in names]
             if kept:
-                last = kept[-1].with_changes(comma=_aliases(statement)[-1].comma)
+                last = kept[-1].with_changes(comma=lazy_imports.aliases(statement)[-1].comma)
                 replacements[statement] = statement.with_changes(names=[*kept[:-1], last])
             else:
                 removed.append(self.tree.line_of(statement))
@@ -207,7 +205,7 @@ class HeavyImportAtStartup(Rule):
         """Return, per function, the imports that it needs and which of their names."""
         wanted: dict[int, dict[int, set[str]]] = {}
         for number, names in sorted(moving.items()):
-            for name in names & {_bound(alias) for alias in _aliases(self._import(number))}:
+            for name in names & {_bound(alias) for alias in lazy_imports.aliases(self._import(number))}:
                 for function in self._functions(name):
                     wanted.setdefault(function, {}).setdefault(number, set()).add(name)
         return wanted
@@ -221,17 +219,11 @@ class HeavyImportAtStartup(Rule):
         """Return the import statement reduced to some names, with its trailing comment."""
         statement = self._import(number)
         line = self.tree.line_of(statement)
-        aliases = [alias for alias in _aliases(statement) if _bound(alias) in names]
-        if len(aliases) == len(_aliases(statement)):
+        aliases = [alias for alias in lazy_imports.aliases(statement) if _bound(alias) in names]
+        if len(aliases) == len(lazy_imports.aliases(statement)):
             assert isinstance(line, cst.SimpleStatementLine)
             return line.with_changes(leading_lines=[])
-        plain = [alias.with_changes(comma=cst.MaybeSentinel.DEFAULT) for alias in aliases]
-        reduced = statement.with_changes(names=plain)
-        if isinstance(reduced, cst.ImportFrom):
-            reduced = reduced.with_changes(lpar=None, rpar=None)
-            if len(self.tree.module.code_for_node(reduced)) > _WIDTH:
-                reduced = _one_name_a_line(reduced)
-        return cst.SimpleStatementLine([reduced])
+        return cst.SimpleStatementLine([lazy_imports.only(statement, aliases)])
 
     def _with_imports(self, node: cst.FunctionDef, function: int, wanted: dict[int, set[str]]) -> cst.BaseSuite:
         body = node.body
@@ -245,7 +237,7 @@ class HeavyImportAtStartup(Rule):
         places: dict[int, list[cst.SimpleStatementLine]] = {}
         for number, names in wanted.items():
             after = startup.insertion(self.project, self.facts, function, names)
-            index = int(_has_docstring(body))
+            index = int(lazy_imports.has_docstring(body.body))
             if after >= 0:
                 before: list[cst.CSTNode] = list(body.body)
                 index = before.index(self.tree.line_of(self.tree.statements[after])) + 1
@@ -253,7 +245,9 @@ class HeavyImportAtStartup(Rule):
         made: list[cst.BaseStatement] = []
         for index, line in enumerate(body.body):
             if index in places:
-                made += _imports_before(places[index], line, apart=index > _has_docstring(body))
+                made += lazy_imports.imports_before(
+                    places[index], line, apart=index > lazy_imports.has_docstring(body.body)
+                )
             else:
                 made.append(line)
         return body.with_changes(body=made)
@@ -275,48 +269,6 @@ class _Move(NamedTuple):
     applicability: Applicability
 
 
-def _aliases(statement: cst.Import | cst.ImportFrom) -> Sequence[cst.ImportAlias]:
-    return () if isinstance(statement.names, cst.ImportStar) else statement.names
-
-
 def _bound(alias: cst.ImportAlias) -> str:
     """Return the name that an alias binds: ``import a.b`` binds ``a``."""
     return alias.evaluated_alias or alias.evaluated_name.partition(".")[0]
-
-
-def _one_name_a_line(statement: cst.ImportFrom) -> cst.ImportFrom:
-    """Return a ``from`` import in parentheses."""
-
-    def line(more: str) -> cst.ParenthesizedWhitespace:
-        return cst.ParenthesizedWhitespace(indent=True, last_line=cst.SimpleWhitespace(more))
-
-    names = [
-        alias.with_changes(comma=cst.Comma(whitespace_after=line("" if alias is _aliases(statement)[-1] else "    ")))
-        for alias in _aliases(statement)
-    ]
-    return statement.with_changes(names=names, lpar=cst.LeftParen(line("    ")), rpar=cst.RightParen())
-
-
-def _has_docstring(body: cst.IndentedBlock) -> bool:
-    match body.body[0]:
-        case cst.SimpleStatementLine(body=[cst.Expr(cst.SimpleString() | cst.ConcatenatedString()), *_]):
-            return True
-    return False
-
-
-def _imports_before(
-    imports: list[cst.SimpleStatementLine], line: cst.BaseStatement, *, apart: bool
-) -> list[cst.BaseStatement]:
-    """Put imports before a line of a function: a blank line after them unless more imports follow."""
-    leading = list(line.leading_lines) if isinstance(line, (cst.SimpleStatementLine, cst.BaseCompoundStatement)) else []
-    blanks = next((index for index, each in enumerate(leading) if each.comment), len(leading))
-    above, rest = leading[:blanks], leading[blanks:]
-    blank = cst.EmptyLine(indent=False)
-    if apart and not above:
-        above = [blank]
-    more = isinstance(line, cst.SimpleStatementLine) and isinstance(line.body[0], (cst.Import, cst.ImportFrom))
-    return [
-        imports[0].with_changes(leading_lines=above),
-        *imports[1:],
-        line.with_changes(leading_lines=rest if more and not rest else [blank, *rest]),
-    ]
