@@ -16,10 +16,10 @@ PACKAGE = Path(__file__).parent.parent / "src" / "dlsafe_lint"
 LAYERS = (
     {"finding", "facts", "newer_grammar", ""},
     {"apis", "apis.*"},
-    {"project"},
+    {"flow"},
+    {"project", "branches"},
     {
         "counts",
-        "flow",
         "workers",
         "datasets",
         "devices",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from dlsafe_lint import branches
 from dlsafe_lint.apis.datasets import (
     FORGETS_ARGUMENTS,
     FORGOTTEN_ARGUMENTS,
@@ -175,8 +176,8 @@ def _held(
             for item in items:
                 yield from _held(search, item, where, spot, via, depth + 1)
             return
-        case Choice(_, options):
-            for option in options:
+        case Choice():
+            for option in branches.chosen(search.project, expr, where):
                 yield from _held(search, option, where, spot, via, depth + 1)
             return
         case Derived("starred", inner):
@@ -228,7 +229,7 @@ def _sources(project: Project, name: Name, where: Where) -> list[tuple[Expr, Whe
     bindings = reaching(facts, scope, name.id, where)
     found: list[tuple[Expr, Where, tuple[Place, ...]]] = []
     fits = where.frame is not None and where.frame.path == facts.path and where.frame.scope == scope
-    for binding in bindings:
+    for binding in project.reached(bindings, where.frame if fits else None):
         if binding.how in ("assign", "walrus", "augmented"):
             at = Where(facts, scope, binding.statement, where.frame if fits else None)
             if binding.value != name:
