@@ -1096,7 +1096,10 @@ class Project:
         wanted = Site(site.path, scope.parent) if constructor else site
         name = facts.scopes[wanted.scope].name
         found = []
-        for spelled in (name, *sorted(self.renamed.get(name, ())), *(("cls",) if constructor else ())):
+        spellings = {name, *self.renamed.get(name, ())}
+        if constructor:
+            spellings |= {"cls", *self.answer("stand-ins", self._standing_for_classes).get(name, ())}
+        for spelled in sorted(spellings):
             for caller, call in self.calls_by_name.get(spelled, ()):
                 if any(value.site == wanted for value in self.called(caller, call)):
                     found.append((caller, call))
@@ -1113,6 +1116,30 @@ class Project:
                         found.append((caller, call))
         self.answers[key] = found
         return found
+
+    def _standing_for_classes(self) -> dict[str, set[str]]:
+        """Return the variables and parameters that may stand for a class of the project, by the class's name."""
+        names = {self.scope(site).name for site in self.classes()}
+        table: dict[str, set[str]] = {}
+        for facts in self.modules.values():
+            for scope in facts.scopes:
+                for bound, bindings in scope.bindings.items():
+                    for binding in bindings:
+                        if binding.how == "assign" and bound in self.calls_by_name:
+                            options = binding.value.options if isinstance(binding.value, Choice) else (binding.value,)
+                            for option in options:
+                                if isinstance(option, Name) and option.id in names and option.id != bound:
+                                    table.setdefault(option.id, set()).add(bound)
+            for call in facts.calls:
+                if not any(isinstance(arg, Name) and arg.id in names for arg in _given(call)):
+                    continue
+                for callee in self.called(facts, call):
+                    if callee.kind == "function" and callee.site is not None:
+                        bound_args = self.bind(callee.site, facts, call, None, callee.of)
+                        for param, (arg, _) in bound_args.args.items() if bound_args is not None else ():
+                            if isinstance(arg, Name) and arg.id in names:
+                                table.setdefault(arg.id, set()).add(param)
+        return table
 
     def scope(self, site: Site) -> Scope:
         """Return the scope of a function or class."""
@@ -1150,18 +1177,22 @@ class Project:
         args: dict[str, tuple[Expr, Where]] = {}
         complete = True
         positional = [param for param in params if param.kind == "positional"]
-        rest: list[Expr] = []
-        for index, arg in enumerate(given):
-            if isinstance(arg, Derived) and arg.how == "starred":
+        rest: list[tuple[Expr, Where]] = []
+        for index, passed in enumerate(self._unpacked(given, at, depth)):
+            if passed is None:
                 complete = False
                 break
             if index < len(positional):
-                args[positional[index].name] = (arg, at)
+                args[positional[index].name] = passed
             else:
-                rest.append(arg)
+                rest.append(passed)
         star = next((param for param in params if param.kind == "*"), None)
         if star and rest:
-            args[star.name] = (Collection("tuple", tuple(rest)), at)
+            places = [place for _, place in rest]
+            if all(place is places[0] for place in places):
+                args[star.name] = (Collection("tuple", tuple(item for item, _ in rest)), places[0])
+            else:
+                complete = False
         extra: list[tuple[str | None, Expr]] = []
         names = {param.name for param in params if param.kind in ("positional", "keyword")}
         for key, value in call.keywords:
@@ -1184,6 +1215,20 @@ class Project:
             keys = tuple(Literal(key) if key is not None else None for key, _ in extra)
             args[stars.name] = (Collection("dict", tuple(value for _, value in extra), keys), at)
         return Frame(site.scope, site.path, args, complete, receiver, called=True)
+
+    def _unpacked(self, given: Sequence[Expr], where: Where, depth: int) -> Iterator[tuple[Expr, Where] | None]:
+        """Yield the arguments that are passed by position, with where each is evaluated; None where more may follow."""
+        for arg in given:
+            if not isinstance(arg, Derived) or arg.how != "starred":
+                yield arg, where
+                continue
+            values = self.values(arg.value, where, depth + 1)
+            match values:
+                case [Value("collection", expr=Collection("tuple" | "list", items), where=at)] if at is not None:
+                    yield from self._unpacked(items, at, depth + 1) if depth < MAX_DEPTH else (None,)
+                case _:
+                    yield None
+                    return
 
     def _is_asked_of_class(self, caller: ModuleFacts, call: Call, method: str, depth: int) -> bool:
         """Whether a method is called as a function of its class, so that the first argument is ``self``."""
@@ -1459,6 +1504,11 @@ def _collected(additions: Sequence[_Addition]) -> list[Collection]:
     if keyed:
         made.append(Collection("dict", tuple(each.item for each in keyed), tuple(each.key for each in keyed)))
     return made
+
+
+def _given(call: Call) -> Iterator[Expr]:
+    yield from call.args
+    yield from (value for _, value in call.keywords)
 
 
 def _stores_on_self(facts: ModuleFacts) -> dict[int, list[Store]]:
