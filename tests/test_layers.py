@@ -16,12 +16,12 @@ PACKAGE = Path(__file__).parent.parent / "src" / "dlsafe_lint"
 LAYERS = (
     {"finding", "facts", "newer_grammar", ""},
     {"apis", "apis.*"},
-    {"project"},
+    {"flow"},
+    {"project", "branches"},
     {
         "commands",
         "counts",
         "events",
-        "flow",
         "workers",
         "datasets",
         "devices",

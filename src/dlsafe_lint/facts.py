@@ -87,10 +87,11 @@ class Comprehension(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """One of several: ``a if t else b``, ``a or b``, ``a and b``. ``how`` is "if", "or" or "and"."""
+    """One of several: ``a if t else b``, ``a or b``, ``a and b``. ``how`` is "if", "or" or "and"; ``test`` is ``t``."""
 
     how: str
     options: tuple[Expr, ...]
+    test: Expr | None = None
 
 
 class Subscript(NamedTuple):
@@ -1078,8 +1079,8 @@ class _Reader:
 
     def expr_IfExp(self, node: ast.IfExp) -> Expr:
         body = self.expr(node.body)
-        self.tests[self.statement] = self.expr(node.test)
-        return Choice("if", (body, self.expr(node.orelse)))
+        test = self.tests[self.statement] = self.expr(node.test)
+        return Choice("if", (body, self.expr(node.orelse)), test)
 
     def expr_BoolOp(self, node: ast.BoolOp) -> Expr:
         how = "or" if isinstance(node.op, ast.Or) else "and"

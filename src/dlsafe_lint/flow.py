@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _FALLS, _RETURNS, _BREAKS = "falls", "returns", "breaks"
+_LEAVES = frozenset({"return", "raise", "break", "continue"})
 _LOOPS = frozenset({"for", "asyncfor", "while"})
 
 
@@ -60,6 +61,54 @@ def survives(
         body = facts.scopes[function or 0].body
         return bool(path.run(lies.statements.get(body, ())) - {_BREAKS})
     return path.after(start)
+
+
+def skipped(
+    facts: ModuleFacts, lies: Outline, function: int, holds: Callable[[Expr, int], bool | None]
+) -> frozenset[int]:
+    """Return the statements of a function that don't run as far as its tests tell, and what lies behind its returns.
+
+    Args:
+        facts: the module.
+        lies: its outline.
+        function: the function's scope.
+        holds: what the test of an ``if`` says at that statement: True, False, or None where it may be either.
+    """
+    found: set[int] = set()
+
+    def leave_out(statements: Sequence[int]) -> None:
+        for statement in statements:
+            found.add(statement)
+            for block in lies.blocks.get(statement, ()):
+                leave_out(lies.statements.get(block, ()))
+
+    def run(statements: Sequence[int]) -> bool:
+        """Whether what follows the statements may run."""
+        for index, statement in enumerate(statements):
+            if not goes_on(statement):
+                leave_out(statements[index + 1 :])
+                return False
+        return True
+
+    def goes_on(statement: int) -> bool:
+        kind = facts.statements[statement].kind
+        blocks = lies.blocks.get(statement, ())
+        inside = [lies.statements.get(block, []) for block in blocks]
+        if kind != "if" or not blocks:
+            ends = [not run(each) for each in inside]
+            return kind not in _LEAVES and not (kind in ("with", "asyncwith") and all(ends) and ends)
+        first = facts.blocks[blocks[0]]
+        verdict = holds(first.test, statement) if first.kind == "if" and first.test is not None else None
+        ways = [True] * (2 - len(inside)) if verdict is not True else []
+        for block, each in zip((True, False), inside, strict=False):
+            if verdict is not None and block != verdict:
+                leave_out(each)
+            else:
+                ways.append(run(each))
+        return any(ways)
+
+    run(lies.statements.get(facts.scopes[function].body, ()))
+    return frozenset(found)
 
 
 class _Path(NamedTuple):

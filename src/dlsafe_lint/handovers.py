@@ -28,8 +28,8 @@ from dlsafe_lint.workers import (
     Loader,
     context_methods,
     dataset_values,
-    loader_of,
     loaders,
+    made_per_caller,
     per_caller,
     unwrapped,
     ways_to_repeat,
@@ -236,9 +236,9 @@ def _loaders(project: Project) -> Iterator[Loader]:
         where = Where(facts, call.scope, call.statement)
         for value in project.values(call, where):
             if value.kind == "instance" and value.expr is call:
-                made = loader_of(project, value)
-                if made is not None and made.call is not call:
-                    yield made
+                for made in made_per_caller(project, value):
+                    if made.call is not call:
+                        yield made
 
 
 def _makers(project: Project, base: str) -> Iterator[tuple[ModuleFacts, Call]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from dlsafe_lint import branches
 from dlsafe_lint.apis.datasets import (
     FORGETS_ARGUMENTS,
     FORGOTTEN_ARGUMENTS,
@@ -24,7 +25,7 @@ from dlsafe_lint.apis.datasets import (
     is_sliceable,
 )
 from dlsafe_lint.apis.workers import TIED
-from dlsafe_lint.datasets import construction, drops
+from dlsafe_lint.datasets import construction, drops, expressions
 from dlsafe_lint.facts import (
     NOTHING,
     Attribute,
@@ -40,6 +41,7 @@ from dlsafe_lint.facts import (
     Scope,
     Subscript,
     dotted,
+    walk,
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import Place
@@ -175,8 +177,8 @@ def _held(
             for item in items:
                 yield from _held(search, item, where, spot, via, depth + 1)
             return
-        case Choice(_, options):
-            for option in options:
+        case Choice():
+            for option in branches.chosen(search.project, expr, where):
                 yield from _held(search, option, where, spot, via, depth + 1)
             return
         case Derived("starred", inner):
@@ -228,7 +230,7 @@ def _sources(project: Project, name: Name, where: Where) -> list[tuple[Expr, Whe
     bindings = reaching(facts, scope, name.id, where)
     found: list[tuple[Expr, Where, tuple[Place, ...]]] = []
     fits = where.frame is not None and where.frame.path == facts.path and where.frame.scope == scope
-    for binding in bindings:
+    for binding in project.reached(bindings, where.frame if fits else None):
         if binding.how in ("assign", "walrus", "augmented"):
             at = Where(facts, scope, binding.statement, where.frame if fits else None)
             if binding.value != name:
@@ -588,7 +590,7 @@ def qualname(facts: ModuleFacts, scope: int) -> str:
 class _Kept(NamedTuple):
     """A parameter of a constructor whose argument the instance keeps, and the hops from the parameter on.
 
-    ``forwarded``: the class of the instance passes it on by ``**kwargs``, so only a keyword counts.
+    ``forwarded``: the class of the instance passes it on by ``*args`` or ``**kwargs``.
     """
 
     constructor: Site
@@ -645,11 +647,9 @@ def _contents(search: _Search, value: Value, via: tuple[Place, ...], depth: int)
                 yield origin._replace(held=True)
             continue
         if kept.constructor not in bound:
-            bound[kept.constructor] = project.bind(kept.constructor, where.facts, call, where)
+            bound[kept.constructor] = _bound_through(project, value, call, where, kept)
         frame = bound[kept.constructor]
         passed = frame.args.get(kept.name) if frame is not None else None
-        if kept.forwarded and project.argument_at(call, where, kept.name) is None:
-            passed = None
         if passed is None:
             passed = _default(project, kept)
         if passed is not None:
@@ -658,6 +658,41 @@ def _contents(search: _Search, value: Value, via: tuple[Place, ...], depth: int)
                 yield origin._replace(held=True)
     if held.passes_on and call is not None and where is not None:
         yield from _arguments(search, call, where, None, via, depth + 1)
+
+
+def _bound_through(project: Project, value: Value, call: Call, where: Where, kept: _Kept) -> Frame | None:
+    """Return what the call that makes an instance passes to a constructor, through those that pass it on."""
+    own = project.method(value.site, "__init__") if value.site is not None else None
+    if own is None or not kept.forwarded:
+        return project.bind(kept.constructor, where.facts, call, where)
+    ways = [(own, project.bind(own, where.facts, call, where, value))]
+    seen = {own}
+    while ways:
+        at, frame = ways.pop()
+        facts = project.modules[at.path]
+        for inner in _calls_in(project, facts).get(at.scope, ()):
+            if not isinstance(inner.func, Attribute) or inner.func.attr != "__init__":
+                continue
+            here = Where(facts, inner.scope, inner.statement, frame)
+            for callee in project.values(inner.func, here):
+                if callee.kind == "function" and callee.site is not None and callee.site not in seen:
+                    bound = _bound_above(project, callee, facts, inner, here, value)
+                    if callee.site == kept.constructor:
+                        return bound
+                    seen.add(callee.site)
+                    ways.append((callee.site, bound))
+    return None
+
+
+def _bound_above(
+    project: Project, callee: Value, facts: ModuleFacts, call: Call, where: Where, receiver: Value
+) -> Frame | None:
+    """Bind the arguments of ``super().__init__(x)``, or of ``Base.__init__(self, x)``, whose first one is the object."""
+    if callee.site is None:
+        return None
+    explicit = callee.of is None and isinstance(call.func, Attribute) and call.func.attr == "__init__"
+    plain = call._replace(args=call.args[1:]) if explicit and call.args else call
+    return project.bind(callee.site, facts, plain, where, receiver)
 
 
 def _default(project: Project, kept: _Kept) -> tuple[Expr, Where] | None:
@@ -722,6 +757,8 @@ def _look_into(project: Project, site: Site) -> _Class:
             continue
         if is_process and method.name == "run":
             continue
+        if function not in frames and not _runs_before(project, site, function, frozenset(frames)):
+            continue
         # what other methods are passed is passed to some other instance as well as to this one
         frame = frames.get(function) or Frame(function.scope, function.path, {})
         where = Where(facts, scope, statement, frame)
@@ -739,6 +776,65 @@ def _look_into(project: Project, site: Site) -> _Class:
             origins.append(origin)
     unique = {(each.constructor, each.name): each for each in reversed(kept)}
     return _Class(tuple(origins), tuple(reversed(unique.values())), passes_on)
+
+
+def _runs_before(project: Project, site: Site, function: Site, constructs: frozenset[Site]) -> bool:
+    """Whether something may call a method before the instance is sent to a worker.
+
+    Nothing does where no call of the project means it, or only calls in methods that run in workers. A method that a
+    library may call counts as called: a special one, one with a decorator, any of a class that derives from more than a
+    Dataset.
+
+    Args:
+        project: the project.
+        site: the class of the instance.
+        function: one of its methods.
+        constructs: the methods that run while it is constructed.
+    """
+    key = ("holdings: runs before", site, function)
+    known = project.answers.get(key)
+    if known is None:
+        project.answers[key] = False  # a method that calls itself
+        known = project.answers[key] = _may_run_before(project, site, function, constructs)
+    return known is True
+
+
+def _may_run_before(project: Project, site: Site, function: Site, constructs: frozenset[Site]) -> bool:
+    scope = project.scope(function)
+    bases = [base.name for base in project.ancestors(site) if base.site is None]
+    if scope.name.startswith("__") or scope.decorators or any(not is_dataset(n) and n != "object" for n in bases):
+        return True
+    if scope.name in project.answer("holdings: named", lambda: _named_without_call(project)):
+        return True
+    family = {base.site for base in project.ancestors(site)} | set(project.subclasses(site))
+    for facts, call in project.calls_by_name.get(scope.name, ()):
+        if not isinstance(call.func, Attribute):
+            continue
+        inside = facts.scopes[facts.function_of(call.scope)]
+        in_class = facts.scopes[max(inside.parent, 0)].kind == "class"
+        if in_class and _is_own_method(facts, inside.index, call.func):
+            caller = Site(facts.path, inside.index)
+            if Site(facts.path, inside.parent) not in family or inside.name in _IN_WORKER:
+                continue
+            if caller in constructs or (caller != function and _runs_before(project, site, caller, constructs)):
+                return True
+        elif any(value.kind != "function" or value.site == function for value in project.called(facts, call)):
+            return True
+    return False
+
+
+def _named_without_call(project: Project) -> frozenset[str]:
+    """Return the attributes that the project reads without calling them there: whoever gets it may call it."""
+    called: set[int] = set()
+    read: dict[int, str] = {}
+    for facts in project.modules.values():
+        for expr, _, _ in expressions(facts):
+            for inner in walk(expr):
+                if isinstance(inner, Call):
+                    called.add(id(inner.func))
+                elif isinstance(inner, Attribute):
+                    read[id(inner)] = inner.attr
+    return frozenset(attr for number, attr in read.items() if number not in called)
 
 
 def _fields(project: Project, site: Site) -> Iterator[tuple[ModuleFacts, int, str, Expr]]:
@@ -941,10 +1037,7 @@ def _construction(
                     library.append((call, where))
                     passes_on |= _forwards(facts, at.scope, call)
                 elif callee.kind == "function" and callee.site is not None and callee.site not in frames:
-                    # Base.__init__(self, x): the instance is the first argument
-                    explicit = callee.of is None and func.attr == "__init__" and bool(call.args)
-                    plain = call._replace(args=call.args[1:]) if explicit else call
-                    bound = project.bind(callee.site, facts, plain, where, receiver)
+                    bound = _bound_above(project, callee, facts, call, where, receiver)
                     if bound is not None and _forwards(facts, at.scope, call):
                         bound = bound._replace(args={**_stand_ins(project, callee.site), **bound.args}, complete=True)
                     frames[callee.site] = bound
@@ -961,9 +1054,13 @@ def _stand_ins(project: Project, constructor: Site) -> dict[str, tuple[Expr, Whe
 
 
 def _forwards(facts: ModuleFacts, scope: int, call: Call) -> bool:
-    """Whether a call passes on the ``**kwargs`` of the function that it stands in."""
-    stars = next((param.name for param in facts.scopes[scope].params if param.kind == "**"), None)
-    return stars is not None and any(key is None and value == Name(stars) for key, value in call.keywords)
+    """Whether a call passes on the ``*args`` or ``**kwargs`` of the function that it stands in."""
+    params = facts.scopes[scope].params
+    spread = [value for key, value in call.keywords if key is None]
+    starred = [arg.value for arg in call.args if isinstance(arg, Derived) and arg.how == "starred"]
+    return any(
+        Name(param.name) in (spread if param.kind == "**" else starred) for param in params if param.kind in ("*", "**")
+    )
 
 
 def _is_own_method(facts: ModuleFacts, scope: int, func: Attribute) -> bool:

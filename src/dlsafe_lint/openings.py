@@ -772,6 +772,8 @@ def _opener_in(handle: Opened, facts: ModuleFacts, statement: int) -> int | None
 
 def _brings(project: Project, arg: Expr, where: Where) -> bool:
     """Whether an argument holds a handle: the caller's own, or whatever its callers pass if that always is one."""
+    if isinstance(arg, Derived) and arg.how == "starred":
+        arg = arg.value
     if not isinstance(arg, (Name, Attribute, Call, Collection, Comprehension, Choice, Subscript)):
         return False
     function = where.facts.function_of(where.scope)

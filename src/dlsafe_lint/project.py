@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from posixpath import commonprefix
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
-from dlsafe_lint import apis
+from dlsafe_lint import apis, branches, flow
 from dlsafe_lint.apis import datasets
 from dlsafe_lint.apis.cli import NAMESPACES
 from dlsafe_lint.apis.handles import LIBRARIES, PATHS
@@ -33,6 +33,7 @@ from dlsafe_lint.facts import (
     Name,
     Opaque,
     Param,
+    Result,
     Scope,
     Store,
     Subscript,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Answer = TypeVar("Answer")
+Happening = TypeVar("Happening", Binding, Result, Call)
 
 MAX_DEPTH = 12
 MAX_STEPS = 3000
@@ -65,6 +67,7 @@ class Frame(NamedTuple):
 
     ``args`` maps parameter names to what was passed; a parameter that is not in it has its default.
     ``complete`` is False where ``*args`` or ``**kwargs`` at the call may pass more. ``receiver`` is what ``self`` is.
+    ``called`` is False where no call in particular is meant, so that another one may pass something else.
     """
 
     scope: int
@@ -72,7 +75,7 @@ class Frame(NamedTuple):
     args: Mapping[str, tuple[Expr, Where]]
     complete: bool = True
     receiver: Value | None = None
-    depth: int = 0
+    called: bool = False
 
 
 class Where(NamedTuple):
@@ -114,6 +117,22 @@ class _Remembered(NamedTuple):
 
     expr: Expr
     values: list[Value]
+
+
+class _Unreached(NamedTuple):
+    """The statements that a call does not reach; the frame is held so that no other one gets its identity."""
+
+    frame: Frame
+    statements: frozenset[int]
+
+
+class _Addition(NamedTuple):
+    """What a statement puts into a collection; ``key`` None where it has none."""
+
+    statement: int
+    key: Expr | None
+    item: Expr
+    keyed: bool
 
 
 class Base(NamedTuple):
@@ -360,8 +379,9 @@ class Project:
         facts = where.facts
         found: list[Value] = []
         bindings = reaching(facts, scope, name, where)
+        frame = where.frame if self._frame_fits(where.frame, facts, scope) else None
+        bindings = self.reached(bindings, frame)
         if len(bindings) > 1:
-            frame = where.frame if self._frame_fits(where.frame, facts, scope) else None
             at = Where(facts, scope, where.statement, frame)
             bindings = [each for each in bindings if not self.is_off(each.block, at, depth)] or bindings
         for binding in bindings:
@@ -425,6 +445,43 @@ class Project:
         found = [value.expr.value for value in values if value.kind == "literal" and isinstance(value.expr, Literal)]
         return found if len(found) == len(values) else []
 
+    def unreached(self, frame: Frame | None) -> frozenset[int]:
+        """Return the statements that a function does not come to in a call with these arguments.
+
+        None are known for a function that no call in particular runs: what decides its tests may be passed elsewhere.
+        """
+        if frame is None or not frame.called:
+            return frozenset()
+        facts = self.modules[frame.path]
+        if frame.scope not in self.answer(("asking", frame.path), lambda: branches.asking(facts)):
+            return frozenset()
+        key = ("unreached", id(frame))
+        known = self.answers.get(key)
+        if not isinstance(known, _Unreached):
+            self.answers[key] = _Unreached(frame, frozenset())  # while its tests are decided all of it may run
+            lies = self.answer(("outline", frame.path), lambda: flow.outline(facts))
+            known = _Unreached(
+                frame,
+                flow.skipped(
+                    facts,
+                    lies,
+                    frame.scope,
+                    lambda test, at: branches.decided(self, test, Where(facts, frame.scope, at, frame)),
+                ),
+            )
+            self.answers[key] = known
+        return known.statements
+
+    def reached(self, happenings: Sequence[Happening], frame: Frame | None) -> list[Happening]:
+        """Return the bindings, results, stores … of a function that a call with these arguments comes to.
+
+        All of them where it seems to come to none.
+        """
+        left_out = self.unreached(frame)
+        if not left_out:
+            return list(happenings)
+        return [each for each in happenings if each.statement not in left_out] or list(happenings)
+
     def _binding(
         self, facts: ModuleFacts, scope: int, name: str, binding: Binding, where: Where, depth: int
     ) -> list[Value]:
@@ -460,13 +517,18 @@ class Project:
 
         Args:
             base: dotted name as written ("transforms", "self.files").
-            where: only the scope counts.
+            where: only the scope counts, and the arguments of the function if they are known.
 
         Returns:
             A list of what comes without keys (``x.append(e)``) and a dict of what has some (``x[k] = e``).
         """
-        table = self.answer(("added", where.facts.path), lambda: _additions(where.facts))
-        return list(table.get((base, where.facts.function_of(where.scope)), ()))
+        facts, function = where.facts, where.facts.function_of(where.scope)
+        table = self.answer(("additions", facts.path), lambda: _additions(facts))
+        additions = table.get((base, function), [])
+        left_out = self.unreached(where.frame) if additions and self._frame_fits(where.frame, facts, function) else ()
+        kept = tuple(index for index, each in enumerate(additions) if each.statement not in left_out)
+        key = ("added", facts.path, base, function, kept)
+        return list(self.answer(key, lambda: _collected([additions[index] for index in kept])))
 
     def _added(self, base: str, where: Where) -> list[Value]:
         return [Value("collection", expr=each, where=where) for each in self.added(base, where)]
@@ -617,7 +679,8 @@ class Project:
                 return self._flat(self.attribute(value, attr, depth + 1) for value in self.values(inner, where, depth))
             case Call():
                 return self.result(expr, where, depth)
-            case Choice(how, options):
+            case Choice(how):
+                options = branches.chosen(self, expr, where)
                 found = self._flat(self.values(option, where, depth + 1) for option in options)
                 if how == "or":
                     found = [value for value in found if not _is_none(value)] or found
@@ -1070,9 +1133,9 @@ class Project:
         if function.is_generator or depth >= MAX_DEPTH:
             return [UNKNOWN]
         found: list[Value] = []
-        for result in facts.results:
-            if result.scope == site.scope and result.how == "return":
-                found.extend(self.values(result.value, Where(facts, site.scope, result.statement, frame), depth + 1))
+        results = [result for result in facts.results if result.scope == site.scope and result.how == "return"]
+        for result in self.reached(results, frame):
+            found.extend(self.values(result.value, Where(facts, site.scope, result.statement, frame), depth + 1))
         return found or [Value("literal", expr=Literal(None))]
 
     # --- calls ---
@@ -1101,7 +1164,10 @@ class Project:
         wanted = Site(site.path, scope.parent) if constructor else site
         name = facts.scopes[wanted.scope].name
         found = []
-        for spelled in (name, *sorted(self.renamed.get(name, ())), *(("cls",) if constructor else ())):
+        spellings = {name, *self.renamed.get(name, ())}
+        if constructor:
+            spellings |= {"cls", *self.answer("stand-ins", self._standing_for_classes).get(name, ())}
+        for spelled in sorted(spellings):
             for caller, call in self.calls_by_name.get(spelled, ()):
                 if any(value.site == wanted for value in self.called(caller, call)):
                     found.append((caller, call))
@@ -1118,6 +1184,30 @@ class Project:
                         found.append((caller, call))
         self.answers[key] = found
         return found
+
+    def _standing_for_classes(self) -> dict[str, set[str]]:
+        """Return the variables and parameters that may stand for a class of the project, by the class's name."""
+        names = {self.scope(site).name for site in self.classes()}
+        table: dict[str, set[str]] = {}
+        for facts in self.modules.values():
+            for scope in facts.scopes:
+                for bound, bindings in scope.bindings.items():
+                    for binding in bindings:
+                        if binding.how == "assign" and bound in self.calls_by_name:
+                            options = binding.value.options if isinstance(binding.value, Choice) else (binding.value,)
+                            for option in options:
+                                if isinstance(option, Name) and option.id in names and option.id != bound:
+                                    table.setdefault(option.id, set()).add(bound)
+            for call in facts.calls:
+                if not any(isinstance(arg, Name) and arg.id in names for arg in _given(call)):
+                    continue
+                for callee in self.called(facts, call):
+                    if callee.kind == "function" and callee.site is not None:
+                        bound_args = self.bind(callee.site, facts, call, None, callee.of)
+                        for param, (arg, _) in bound_args.args.items() if bound_args is not None else ():
+                            if isinstance(arg, Name) and arg.id in names:
+                                table.setdefault(arg.id, set()).add(param)
+        return table
 
     def scope(self, site: Site) -> Scope:
         """Return the scope of a function or class."""
@@ -1155,18 +1245,22 @@ class Project:
         args: dict[str, tuple[Expr, Where]] = {}
         complete = True
         positional = [param for param in params if param.kind == "positional"]
-        rest: list[Expr] = []
-        for index, arg in enumerate(given):
-            if isinstance(arg, Derived) and arg.how == "starred":
+        rest: list[tuple[Expr, Where]] = []
+        for index, passed in enumerate(self._unpacked(given, at, depth)):
+            if passed is None:
                 complete = False
                 break
             if index < len(positional):
-                args[positional[index].name] = (arg, at)
+                args[positional[index].name] = passed
             else:
-                rest.append(arg)
+                rest.append(passed)
         star = next((param for param in params if param.kind == "*"), None)
         if star and rest:
-            args[star.name] = (Collection("tuple", tuple(rest)), at)
+            places = [place for _, place in rest]
+            if all(place is places[0] for place in places):
+                args[star.name] = (Collection("tuple", tuple(item for item, _ in rest)), places[0])
+            else:
+                complete = False
         extra: list[tuple[str | None, Expr]] = []
         names = {param.name for param in params if param.kind in ("positional", "keyword")}
         for key, value in call.keywords:
@@ -1188,7 +1282,21 @@ class Project:
         if stars and extra:
             keys = tuple(Literal(key) if key is not None else None for key, _ in extra)
             args[stars.name] = (Collection("dict", tuple(value for _, value in extra), keys), at)
-        return Frame(site.scope, site.path, args, complete, receiver)
+        return Frame(site.scope, site.path, args, complete, receiver, called=True)
+
+    def _unpacked(self, given: Sequence[Expr], where: Where, depth: int) -> Iterator[tuple[Expr, Where] | None]:
+        """Yield the arguments that are passed by position, with where each is evaluated; None where more may follow."""
+        for arg in given:
+            if not isinstance(arg, Derived) or arg.how != "starred":
+                yield arg, where
+                continue
+            values = self.values(arg.value, where, depth + 1)
+            match values:
+                case [Value("collection", expr=Collection("tuple" | "list", items), where=at)] if at is not None:
+                    yield from self._unpacked(items, at, depth + 1) if depth < MAX_DEPTH else (None,)
+                case _:
+                    yield None
+                    return
 
     def _is_asked_of_class(self, caller: ModuleFacts, call: Call, method: str, depth: int) -> bool:
         """Whether a method is called as a function of its class, so that the first argument is ``self``."""
@@ -1429,34 +1537,46 @@ def _spelled(key: Expr) -> str:
     return "[:]" if isinstance(key, (Literal, Opaque, Collection)) else "[]"
 
 
-def _additions(facts: ModuleFacts) -> dict[tuple[str, int], list[Collection]]:
-    """Return what is put into collections, by the collection's dotted name and the function: without keys and with."""
-    plain: dict[tuple[str, int], list[Expr]] = {}
-    keyed: dict[tuple[str, int], list[tuple[Expr | None, Expr]]] = {}
+def _additions(facts: ModuleFacts) -> dict[tuple[str, int], list[_Addition]]:
+    """Return what is put into collections, by the collection's dotted name and the function."""
+    table: dict[tuple[str, int], list[_Addition]] = {}
     for call in facts.calls:
         if isinstance(call.func, Attribute) and call.func.attr in _ADDERS:
             owner = dotted(call.func.value)
             if not owner:
                 continue
-            place = (owner, facts.function_of(call.scope))
+            found = table.setdefault((owner, facts.function_of(call.scope)), [])
             match call:
                 case Call(_, Attribute(_, "setdefault"), (key, item)):
-                    keyed.setdefault(place, []).append((key, item))
+                    found.append(_Addition(call.statement, key, item, keyed=True))
                 case Call(_, Attribute(_, "update"), args, keywords):
                     items = [(None, arg) for arg in args] + [(Literal(name), item) for name, item in keywords if name]
-                    keyed.setdefault(place, []).extend(items)
+                    found.extend(_Addition(call.statement, key, item, keyed=True) for key, item in items)
                 case Call(_, Attribute(_, method), (*_, item)) if method != "setdefault":
                     spread = method in ("extend", "extendleft")
-                    plain.setdefault(place, []).append(Derived("starred", item) if spread else item)
+                    put = Derived("starred", item) if spread else item
+                    found.append(_Addition(call.statement, None, put, keyed=False))
     for store in facts.stores:
         owner = dotted(store.base)
         if owner and store.key is not None and store.value is not None:
-            keyed.setdefault((owner, facts.function_of(store.scope)), []).append((store.key, store.value))
-    table = {place: [Collection("list", tuple(items))] for place, items in plain.items()}
-    for place, pairs in keyed.items():
-        made = Collection("dict", tuple(item for _, item in pairs), tuple(key for key, _ in pairs))
-        table.setdefault(place, []).append(made)
+            addition = _Addition(store.statement, store.key, store.value, keyed=True)
+            table.setdefault((owner, facts.function_of(store.scope)), []).append(addition)
     return table
+
+
+def _collected(additions: Sequence[_Addition]) -> list[Collection]:
+    """Return a list of what is added without keys and a dict of what is added with some, where there is any."""
+    plain = tuple(each.item for each in additions if not each.keyed)
+    keyed = [each for each in additions if each.keyed]
+    made = [Collection("list", plain)] if plain else []
+    if keyed:
+        made.append(Collection("dict", tuple(each.item for each in keyed), tuple(each.key for each in keyed)))
+    return made
+
+
+def _given(call: Call) -> Iterator[Expr]:
+    yield from call.args
+    yield from (value for _, value in call.keywords)
 
 
 def _stores_on_self(facts: ModuleFacts) -> dict[int, list[Store]]:

@@ -8,12 +8,14 @@ from dlsafe_lint import apis
 from dlsafe_lint.apis import datasets
 from dlsafe_lint.apis.datasets import WRAPPERS
 from dlsafe_lint.apis.workers import LOADERS, LoaderApi
-from dlsafe_lint.counts import positive
+from dlsafe_lint.counts import counts, positive
 from dlsafe_lint.facts import Attribute, Call, Expr, Literal, ModuleFacts, Name, dotted
 from dlsafe_lint.finding import START_METHODS, Place
 from dlsafe_lint.project import Frame, Project, Site, Value, Where
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dlsafe_lint.finding import Confidence, StartMethod
 
 _ANY_LOADER = LoaderApi(dataset=0, workers=None)
@@ -164,7 +166,12 @@ def _loader(
     return Loader(facts, call, where, api, confidence, words, methods, via)
 
 
+_NONE = frozenset({"none", "usually none"})
 _FEW = 12
+_MANY = 40
+_OUT = 2
+"""How many ways to run a function are told apart, how many where some of them may want no workers, and how far out
+callers of callers are looked at."""
 
 
 def per_caller(project: Project, loader: Loader) -> list[Loader]:
@@ -185,13 +192,59 @@ def per_caller(project: Project, loader: Loader) -> list[Loader]:
     argument = project.argument_at(loader.call, loader.where, loader.api.workers_name, loader.api.workers)
     if argument is None or isinstance(argument[0], Literal):
         return [loader]
+    return _told_apart(
+        project,
+        loader,
+        (loader.facts, loader.call),
+        lambda frame: _loader(
+            project, loader.facts, loader.call, loader.where._replace(frame=frame), loader.api, loader.via
+        ),
+    )
+
+
+def made_per_caller(project: Project, value: Value) -> list[Loader]:
+    """Return the loader that a call of a project's own class of loaders makes, as `per_caller` does.
+
+    Args:
+        project: the project.
+        value: the instance that the call makes; what is no loader, or is made by no call, gives an empty list.
+    """
+    loader = loader_of(project, value)
+    where = value.where
+    if loader is None or where is None or not isinstance(value.expr, Call):
+        return []
+    if loader.confidence is None:
+        return [loader]
+    return _told_apart(
+        project,
+        loader,
+        (where.facts, value.expr),
+        lambda frame: loader_of(project, value._replace(where=where._replace(frame=frame))),
+    )
+
+
+def _told_apart(
+    project: Project, loader: Loader, made_by: tuple[ModuleFacts, Call], again: Callable[[Frame], Loader | None]
+) -> list[Loader]:
+    """Return the loader once for each way to run the function in which it is made, without those that want no workers.
+
+    The loader itself where all have some, or where the ways can't be told apart.
+    """
     found: list[Loader] = []
-    for frame, place in _frames(project, loader.facts, loader.call):
-        where = loader.where._replace(frame=frame)
-        told = project.argument_at(loader.call, where, loader.api.workers_name, loader.api.workers)
-        confidence = positive(project, *told) if told is not None else None
-        found.append(loader._replace(where=where, confidence=confidence, via=(place,)))
-    if all(each.confidence is not None for each in found):
+
+    def differs(frame: Frame) -> bool:
+        made = again(frame)
+        told = made and project.argument_at(made.call, made.where, made.api.workers_name, made.api.workers)
+        if told is None or isinstance(told[0], Literal):
+            return False
+        wanted = counts(project, *told)
+        return not wanted.isdisjoint(_NONE) and not wanted <= _NONE
+
+    for frame, place in _frames(project, *made_by, differs):
+        made = again(frame)
+        if made is not None:
+            found.append(made._replace(via=(*made.via, place)))
+    if len(found) > _MANY or all(each.confidence is not None for each in found):
         return [loader]
     return [each for each in found if each.confidence is not None]
 
@@ -234,8 +287,52 @@ def ways_to_repeat(project: Project, facts: ModuleFacts, call: Call) -> list[tup
     return runs
 
 
-def _frames(project: Project, facts: ModuleFacts, call: Call) -> list[tuple[Frame, Place]]:
-    """Return the ways to run the function in which a call stands, none if they can't be told apart."""
+class _Entering(NamedTuple):
+    """One call of the function ``site``, a method of the class ``owner`` (None for a function), as ``value``."""
+
+    project: Project
+    site: Site
+    owner: Site | None
+    value: Value
+    call: Call
+    where: Where
+
+    def frame(self, outer: Frame | None) -> Frame | None:
+        """Return the arguments where the function around the call runs with `outer`; None if it calls another."""
+        where = self.where._replace(frame=outer)
+        if self.value.kind == "class" and self.value.site is not None and self.value.site == self.owner:
+            made = Value("instance", self.project.scope(self.site).name, self.owner, self.call, where)
+            return self.project.bind(self.site, where.facts, self.call, where, made)
+        if self.value.site != self.site:
+            return None
+        return self.project.bind(self.site, where.facts, self.call, where, self.value.of)
+
+    def if_entered(self, asked: Callable[[Frame], bool]) -> Callable[[Frame], bool]:
+        """Return what asks about the arguments of the function, given those of the function around the call."""
+
+        def ask(outer: Frame) -> bool:
+            frame = self.frame(outer)
+            return frame is not None and asked(frame)
+
+        return ask
+
+
+def _frames(
+    project: Project,
+    facts: ModuleFacts,
+    call: Call,
+    differs: Callable[[Frame], bool] | None = None,
+    depth: int = 0,
+) -> list[tuple[Frame, Place]]:
+    """Return the ways to run the function in which a call stands, none if they can't be told apart.
+
+    Args:
+        project: the project.
+        facts: the module.
+        call: the call.
+        differs: whether what happens in a way depends on who calls the caller; then it is one way for each of those.
+        depth: how many callers have been gone through.
+    """
     scope = facts.scopes[facts.function_of(call.scope)]
     if scope.kind != "function":
         return []
@@ -243,17 +340,20 @@ def _frames(project: Project, facts: ModuleFacts, call: Call) -> list[tuple[Fram
     owner = Site(facts.path, scope.parent) if project.receiver(facts, scope) is not None else None
     found: list[tuple[Frame, Place]] = []
     for caller, each in project.callers(site):
+        where = Where(caller, each.scope, each.statement)
         for value in project.called(caller, each):
-            if value.kind == "class" and value.site is not None and value.site == owner:
-                made = Value("instance", scope.name, owner, each, Where(caller, each.scope, each.statement))
-                frame = project.bind(site, caller, each, None, made)
-            else:
-                frame = project.bind(site, caller, each, None, value.of) if value.site == site else None
-            if frame is not None:
-                found.append((frame, Place(caller.path, each.line, f"calls `{scope.name}`")))
+            entering = _Entering(project, site, owner, value, each, where)
+            frame = entering.frame(None)
+            if frame is None:
+                continue
+            ways: list[tuple[Frame, Place]] = []
+            if differs is not None and depth < _OUT and differs(frame):
+                outer = _frames(project, caller, each, entering.if_entered(differs), depth + 1)
+                ways = [(inner, place) for way, place in outer if (inner := entering.frame(way)) is not None]
+            found += ways or [(frame, Place(caller.path, each.line, f"calls `{scope.name}`"))]
     if owner is not None and scope.name != "__init__":
         found = _per_instance(project, site, owner, found)
-    return found if len(found) <= _FEW else []
+    return found if len(found) <= (_FEW if differs is None else _MANY) else []
 
 
 def _per_instance(
