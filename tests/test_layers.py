@@ -33,7 +33,7 @@ LAYERS = (
         "startup",
         "unsendable",
     },
-    {"files", "cache", "config", "metadata", "fixes", "suppressions"},
+    {"files", "notebooks", "cache", "config", "metadata", "fixes", "suppressions"},
     {"rule", "rules"},
     {"lazy_property", "lazy_closing", "lazy_handles", "captures", "naming", "functions", "placing", "lifting"},
     {"rules.*"},

@@ -32,6 +32,8 @@ SLOW = 120.0
 """Seconds after which a program that must end counts as hanging, on a machine that is busy."""
 HANG = 8.0
 """Seconds after which a program that must hang is believed to: when it works it takes less than two."""
+KERNEL = 20.0
+"""Seconds that a notebook gets on top of that, for its kernel to start."""
 RACES = 5
 """Runs that a program gets to show what goes wrong by chance; on an idle machine the first one nearly always does."""
 ENVIRONMENT = {
@@ -149,10 +151,17 @@ def warm() -> Iterator[Warm]:
 
 def run(case: Path, found: Claims, start_method: str, timeout: float, warm: Warm, temporary: Path) -> Run:
     """Run the program of a case as its claims say."""
-    if not found.run and re.search(r"(import|from) torch", "".join(path.read_text() for path in claims.modules(case))):
+    is_notebook = found.program.suffix == ".ipynb"
+    if not found.run and not is_notebook and re.search(r"(import|from) torch", _text(case)):
         return warm.run(found.program, start_method, timeout, temporary)
     arguments = found.run or (str(found.program),)
+    if is_notebook:
+        arguments = (str(HERE / "run_notebook.py"), *arguments)
     return run_cold(arguments, _folder(case), start_method, timeout, temporary)
+
+
+def _text(case: Path) -> str:
+    return "".join(map(claims.code_of, claims.modules(case)))
 
 
 def _folder(case: Path) -> Path:
@@ -238,7 +247,9 @@ def test_every_program_compiles() -> None:
 @pytest.mark.parametrize(("case", "found", "method", "outcome"), FAILING)
 def test_the_case_fails_as_it_says(case: Path, found: Claims, method: str, outcome: str, warm: Warm) -> None:
     """And works under the start methods that it says it works under."""
-    timeout = HANG if outcome.startswith("hangs") else SLOW
+    timeout = SLOW
+    if outcome.startswith("hangs"):
+        timeout = HANG + KERNEL * (found.program.suffix == ".ipynb")
     for folder, last in attempts(method, outcome):
         seen = run(case, found, method, timeout, warm, folder)
         if last or happened(outcome, found.prints, seen):
