@@ -6,7 +6,6 @@ fixtures claim, and tests/test_proofs.py runs them to see that it is so.
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 import subprocess
@@ -180,8 +179,7 @@ def link(path: Path) -> str:
 
 def first_line(program: Path) -> str:
     """Return what a program says that it shows."""
-    docstring = ast.get_docstring(ast.parse(program.read_bytes())) or ""
-    return docstring.partition("\n")[0].replace("|", "\\|")
+    return claims.docstring(program).partition("\n")[0].replace("|", "\\|")
 
 
 def happens_table(rows: list[Row]) -> str:

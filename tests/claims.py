@@ -1,12 +1,17 @@
-"""What a fixture says about itself: the machine-readable lines in its docstring (fixtures/README.md explains them)."""
+"""What a fixture says about itself: the machine-readable lines in its docstring (fixtures/README.md explains them).
+
+The docstring of a notebook is its first cell.
+"""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 START_METHODS = ("fork", "spawn", "forkserver")
@@ -73,9 +78,9 @@ class Kinds:
 def cases() -> list[Path]:
     """Every case that must be reported: a file, or the folder of a case of several modules."""
     found = set()
-    for path in sorted(FIXTURES.rglob("*.py")):
+    for path in sorted([*FIXTURES.rglob("*.py"), *FIXTURES.rglob("*.ipynb")]):
         case = case_of(path)
-        if not _is_fixed(case) and expected_codes(path.read_bytes().decode("utf-8", "replace")):
+        if not _is_fixed(case) and expected_codes(code_of(path)):
             found.add(case)
     return sorted(found)
 
@@ -90,8 +95,30 @@ def _is_fixed(case: Path) -> bool:
 
 
 def modules(case: Path) -> list[Path]:
-    """The Python files of a case."""
-    return [case] if case.is_file() else sorted(case.rglob("*.py"))
+    """The Python files and notebooks of a case."""
+    return [case] if case.is_file() else sorted([*case.rglob("*.py"), *case.rglob("*.ipynb")])
+
+
+def code_of(path: Path) -> str:
+    """The text of a Python file, or of all code cells of a notebook."""
+    if path.suffix != ".ipynb":
+        return path.read_bytes().decode("utf-8", "replace")
+    return "\n".join("".join(cell["source"]) for cell in _cells(path) if cell["cell_type"] == "code")
+
+
+def docstring(path: Path) -> str:
+    """The docstring of a Python file, or the first cell of a notebook; "" where there is none."""
+    if path.suffix == ".ipynb":
+        return "".join(_cells(path)[0]["source"])
+    try:
+        return ast.get_docstring(ast.parse(path.read_bytes())) or ""
+    except (SyntaxError, ValueError):
+        return ""
+
+
+def _cells(notebook: Path) -> list[dict[str, Any]]:
+    cells: list[dict[str, Any]] = json.loads(notebook.read_bytes())["cells"]
+    return cells
 
 
 def expected_codes(text: str) -> list[str]:
@@ -108,11 +135,7 @@ def read(case: Path) -> Claims | None:
 
 
 def _read_module(case: Path, path: Path) -> Claims | None:
-    try:
-        docstring = ast.get_docstring(ast.parse(path.read_bytes())) or ""
-    except (SyntaxError, ValueError):
-        return None
-    lines = _lines(docstring)
+    lines = _lines(docstring(path))
     if not lines:
         return None
     outcomes = _outcomes(lines)
@@ -131,8 +154,8 @@ def _read_module(case: Path, path: Path) -> Claims | None:
     )
 
 
-def _lines(docstring: str) -> list[tuple[str, str]]:
-    return [(match[1], match[2]) for line in docstring.splitlines() if (match := _CLAIM.match(line))]
+def _lines(text: str) -> list[tuple[str, str]]:
+    return [(match[1], match[2]) for line in text.splitlines() if (match := _CLAIM.match(line))]
 
 
 def _outcomes(lines: list[tuple[str, str]]) -> dict[str, str]:
@@ -153,6 +176,8 @@ def kinds(case: Path) -> list[Kinds]:
     """The programs of a case whose classes say each for itself what becomes of them."""
     found = []
     for path in modules(case):
+        if path.suffix == ".ipynb":
+            continue
         text = path.read_bytes()
         classes = tuple(
             Kind(

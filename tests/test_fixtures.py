@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -11,16 +12,18 @@ import pytest
 import claims
 from claims import FIXTURES, START_METHODS
 from dlsafe_lint import config, linter
+from dlsafe_lint.finding import named
 from dlsafe_lint.rules import CODES
 
 MARKER = re.compile(rb"  # expect: ([A-Z0-9, ]+?)(?=\r?$)", re.MULTILINE)
 Expected = set[tuple[str, int, str]]
+"""File (of a notebook with its cell), line, code."""
 
 
 def all_cases() -> list[Path]:
     """Every case, without the fixed twins."""
     found = {claims.case_of(path) for path in FIXTURES.rglob("*") if path.is_file() and path.parent != FIXTURES}
-    cases = (case for case in found if case.is_dir() or case.suffix == ".py")
+    cases = (case for case in found if case.is_dir() or case.suffix in (".py", ".ipynb"))
     return sorted(case for case in cases if not case.name.endswith((".fixed", ".fixed.py")))
 
 
@@ -35,15 +38,28 @@ def lay_out(case: Path, folder: Path) -> tuple[Path, Expected]:
         shutil.copy(case, target)
         paths = [target]
     for path in paths:
-        content = path.read_bytes()
-        for number, line in enumerate(content.splitlines(), 1):
-            for match in MARKER.finditer(line):
-                expected |= {
-                    (path.relative_to(folder).as_posix(), number, code.strip().decode())
-                    for code in match[1].split(b",")
-                }
-        path.write_bytes(MARKER.sub(b"", content))
+        name, content = path.relative_to(folder).as_posix(), path.read_bytes()
+        if path.suffix == ".ipynb":
+            notebook = json.loads(content)
+            for number, cell in enumerate(notebook["cells"], 1):
+                source = "".join(cell["source"]).encode()
+                expected |= marked(source, named(name, number))
+                cell["source"] = MARKER.sub(b"", source).decode().splitlines(keepends=True)
+            path.write_text(json.dumps(notebook, indent=1) + "\n", "utf-8")
+        else:
+            expected |= marked(content, name)
+            path.write_bytes(MARKER.sub(b"", content))
     return target, expected
+
+
+def marked(content: bytes, name: str) -> Expected:
+    """Return what the markers of a file or cell say."""
+    return {
+        (name, number, code.strip().decode())
+        for number, line in enumerate(content.splitlines(), 1)
+        for match in MARKER.finditer(line)
+        for code in match[1].split(b",")
+    }
 
 
 def lint(target: Path, *, fix: bool = False) -> linter.Report:
@@ -57,7 +73,8 @@ def lint(target: Path, *, fix: bool = False) -> linter.Report:
 def said(report: linter.Report, folder: Path) -> Expected:
     """Return what was reported in the form of the markers."""
     return {
-        (Path(each.path).relative_to(folder).as_posix(), each.range.start_line, each.code) for each in report.findings
+        (named(Path(each.path).relative_to(folder).as_posix(), each.cell), each.range.start_line, each.code)
+        for each in report.findings
     }
 
 

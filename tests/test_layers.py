@@ -40,7 +40,7 @@ LAYERS = (
         "startup",
         "unsendable",
     },
-    {"files", "cache", "config", "metadata", "fixes", "suppressions"},
+    {"files", "notebooks", "cache", "config", "metadata", "fixes", "suppressions"},
     {"rule", "rules"},
     {
         "lazy_imports",

@@ -267,6 +267,7 @@ def test_json_holds_everything() -> None:
         "code": "DLS101",
         "message": "`Slides` keeps an open `h5py.File` in `self.file`",
         "path": str(Path("src/data.py")),
+        "cell": None,
         "range": {"start": {"line": 5, "column": 9}, "end": {"line": 5, "column": 36}},
         "statement": {"first_line": 5, "last_line": 5},
         "confidence": "certain",
@@ -280,14 +281,14 @@ def test_json_holds_everything() -> None:
         "fix": {
             "title": "Open `self.file` on first use",
             "applicability": "unsafe",
-            "edits": [{"start": 100, "end": 103, "text": "x\n"}],
+            "edits": [{"cell": None, "start": 100, "end": 103, "text": "x\n"}],
             "defines": ["os"],
             "may_unbind": [],
         },
     }
     assert guard["statement"] == {"first_line": 6, "last_line": 7}
     assert guard["fix"]["may_unbind"] == ["a", "b"]
-    assert guard["related"][1] == {"path": "train.py", "line": 4, "message": "`main` calls `fit`"}
+    assert guard["related"][1] == {"path": "train.py", "cell": None, "line": 4, "message": "`main` calls `fit`"}
     assert json.loads(show("json", BROKEN))["findings"][0]["fix"] is None
 
 

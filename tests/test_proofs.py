@@ -173,10 +173,17 @@ def warm() -> Iterator[Warm]:
 
 def run(case: Path, found: Claims, start_method: str, outcome: str, warm: Warm, temporary: Path) -> Run:
     """Run the program of a case as its claims say; it must do `outcome`."""
-    if not found.run and re.search(r"(import|from) torch", "".join(path.read_text() for path in claims.modules(case))):
+    is_notebook = found.program.suffix == ".ipynb"
+    if not found.run and not is_notebook and re.search(r"(import|from) torch", _text(case)):
         return warm.run(found.program, start_method, outcome, temporary)
     arguments = found.run or (str(found.program),)
+    if is_notebook:
+        arguments = (str(HERE / "run_notebook.py"), *arguments)
     return run_cold(arguments, _folder(case), start_method, outcome, temporary)
+
+
+def _text(case: Path) -> str:
+    return "".join(map(claims.code_of, claims.modules(case)))
 
 
 def _folder(case: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 HEADINGS = ["Why is this bad?", "Example", "Use instead", "Fix safety", "References"]
 RULES = {rule.code: rule for rule in rules.load()}
-FILE = re.compile(r"^# ([\w/]+\.py)\n", re.MULTILINE)
+FILE = re.compile(r"^# ([\w/]+\.(?:py|ipynb))\n", re.MULTILINE)
 
 
 def documentation(rule: type[Rule]) -> str:
@@ -44,7 +45,10 @@ def write(text: str, folder: Path) -> list[Path]:
         for parent in path.relative_to(folder).parents:
             if str(parent) != ".":
                 (folder / parent / "__init__.py").touch()
-        path.write_text(content.rstrip("\n") + "\n" if content.strip() else "", "utf-8")
+        text = content.rstrip("\n") + "\n" if content.strip() else ""
+        if path.suffix == ".ipynb":
+            text = json.dumps({"cells": [{"cell_type": "code", "metadata": {}, "source": text, "outputs": []}]})
+        path.write_text(text, "utf-8")
         paths.append(path)
     return paths
 

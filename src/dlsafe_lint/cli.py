@@ -93,6 +93,11 @@ def _codes(_context: click.Context, _parameter: click.Parameter, values: tuple[s
 )
 @click.option("--affected", is_flag=True, help="Report also what the given files cause in others; for hooks.")
 @click.option("--force-exclude", is_flag=True, help="Exclude files even if they are given by name; for hooks.")
+@click.option(
+    "--include-notebooks/--no-include-notebooks",
+    default=None,
+    help="Look for notebooks in folders, or don't; one that is given by name is read in any case.",
+)
 @click.option("--no-cache", is_flag=True, help="Neither use nor keep the results of other runs.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.option(
@@ -113,6 +118,7 @@ def check(
     output_format: Any,
     affected: bool,
     force_exclude: bool,
+    include_notebooks: bool | None,
     no_cache: bool,
     exit_zero: bool,
     config_file: str | None,
@@ -123,6 +129,7 @@ def check(
     The whole project around them is read, since whether something is a finding may depend on other files.
     Exits with 0 if nothing is found, with 1 if something is, with 2 if something could not be done.
     """
+    import dataclasses
     from pathlib import Path
 
     from dlsafe_lint import files, linter
@@ -130,6 +137,8 @@ def check(
     places = tuple(Path(path) for path in paths or ("",))
     root = files.find_root(places)
     config = _settings(root, config_file, select=select, ignore=ignore, force_exclude=force_exclude)
+    if include_notebooks is not None:
+        config = dataclasses.replace(config, include_notebooks=include_notebooks)
     if verbose:
         _warn(f"project: {root}")
     with _progress() as progress:
@@ -228,10 +237,11 @@ def _print_diff(report: Report) -> None:
     import io
 
     from dlsafe_lint import output
+    from dlsafe_lint.finding import named
 
     styles = {"+": "green", "-": "red", "@": "cyan"} if _has_color(sys.stdout) else {}
     for change in report.changes:
-        name = _from_here(change.path)
+        name = named(_from_here(change.path), change.cell)
         # StringIO ends lines at "\n" only, as patch does.
         before, after = list(io.StringIO(change.before)), list(io.StringIO(change.after))
         for line in difflib.unified_diff(before, after, name, name):
@@ -239,7 +249,8 @@ def _print_diff(report: Report) -> None:
             if sys.stdout.isatty():
                 text = "".join(each if each in "\t\r\n" else output.printable(each) for each in text)
             _print(click.style(text, fg=styles[text[0]]) if text[0] in styles else text)
-    files = f"{len(report.changes)} file{'' if len(report.changes) == 1 else 's'}"
+    changed = len({change.path for change in report.changes})
+    files = f"{changed} file{'' if changed == 1 else 's'}"
     _warn(f"Would fix {report.fixed} in {files}; {len(report.findings)} would remain.")
 
 

@@ -215,6 +215,9 @@ class Config:
     force_exclude: bool = _key(
         False, _BOOLEAN, "Exclude a path even if it is given on the command line, as pre-commit does."
     )
+    include_notebooks: bool = _key(
+        True, _BOOLEAN, "Look for notebooks (`.ipynb`) too; one that is given on the command line is read in any case."
+    )
     source_roots: tuple[str, ...] = _key(
         (), _FOLDERS, "Folders from which modules are imported, besides those that are found by looking."
     )

@@ -332,6 +332,11 @@ class ModuleFacts:
     future_annotations: bool
     lazy_modules: frozenset[str]
 
+    @property
+    def is_notebook(self) -> bool:
+        """Whether it is a notebook, whose cells are read as one module that no other module can import."""
+        return self.path.endswith(".ipynb")
+
     def runs_at_import(self, scope: int) -> bool:
         """Whether statements of the scope run when the module is imported: the module, classes, comprehensions."""
         while scope >= 0:

@@ -23,8 +23,15 @@ from pathspec import GitIgnoreSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping, Sequence
 
+    from dlsafe_lint.notebooks import Notebook
+
 MAX_BYTES = 16 * 1024 * 1024
 """Files larger than this are not read: nobody wrote them, and their trees would need gigabytes."""
+
+MAX_NOTEBOOK_BYTES = 64 * 1024 * 1024
+"""The same for notebooks, nearly all of whose bytes may be pictures."""
+
+NOTEBOOK = ".ipynb"
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _PYTHON_SHEBANG = re.compile(rb"#!.*\bpython[\d.]*\b")
@@ -37,16 +44,18 @@ _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One Python file as it was read.
+    """One Python file or notebook as it was read.
 
     Attributes:
         path: absolute path, symbolic links not resolved.
         module: dotted name as the folders with an `__init__.py` give it, for display; see `module_name`.
         is_package: whether it is an `__init__.py`.
-        text: the decoded text without a byte order mark, line ends exactly as in the file.
+        text: the decoded text without a byte order mark, line ends exactly as in the file; of a notebook, that of its
+            cells as one module.
         encoding: name of the encoding, "utf-8" unless the file says otherwise.
         bom: whether the file starts with a UTF-8 byte order mark.
         digest: SHA-256 of the file's bytes, in hexadecimal.
+        notebook: the cells, None for a Python file.
     """
 
     path: str
@@ -56,6 +65,7 @@ class Source:
     encoding: str
     bom: bool
     digest: str
+    notebook: Notebook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +76,15 @@ class Unreadable:
         path: absolute path.
         line: the line at fault, from 1; 1 where the whole file is.
         message: one line: what is wrong and, where there is one, the remedy.
+        column: the column at fault, from 1.
+        foreign: it is a notebook in another language, which is nobody's mistake.
     """
 
     path: str
     line: int
     message: str
+    column: int = 1
+    foreign: bool = False
 
 
 def read(path: str, packages: MutableMapping[str, str] | None = None) -> Source | Unreadable:
@@ -82,8 +96,11 @@ def read(path: str, packages: MutableMapping[str, str] | None = None) -> Source 
 
     Returns:
         The file's content, or what keeps it from being read: it is gone, may not be read, is a folder, a pipe, a
-        socket or a device, is larger than `MAX_BYTES`, holds NUL bytes, or can't be decoded.
+        socket or a device, is larger than `MAX_BYTES`, holds NUL bytes, or can't be decoded; a notebook is not one, or
+        holds another language than Python.
     """
+    if path.endswith(NOTEBOOK):
+        return _read_notebook(path, packages)
     try:
         content = _bytes(path)
         text, encoding, bom = _decode(content)
@@ -93,6 +110,25 @@ def read(path: str, packages: MutableMapping[str, str] | None = None) -> Source 
         return Unreadable(path, error.line, str(error))
     module, is_package = module_name(path, packages)
     return Source(path, module, is_package, text, encoding, bom, hashlib.sha256(content).hexdigest())
+
+
+def _read_notebook(path: str, packages: MutableMapping[str, str] | None) -> Source | Unreadable:
+    from dlsafe_lint import notebooks
+
+    try:
+        content = _bytes(path, MAX_NOTEBOOK_BYTES)
+        text, bom = _decode_notebook(content)
+        notebook = notebooks.parse(text)
+    except OSError as error:
+        return Unreadable(path, 1, f"can't be read: {_reason(error)}")
+    except _DecodingError as error:
+        return Unreadable(path, error.line, str(error))
+    except notebooks.NotANotebookError as error:
+        return Unreadable(path, error.line, str(error), error.column)
+    except notebooks.OtherLanguageError as error:
+        return Unreadable(path, 1, str(error), foreign=True)
+    module, _ = module_name(path, packages)
+    return Source(path, module, False, notebook.text, "utf-8", bom, hashlib.sha256(content).hexdigest(), notebook)
 
 
 def module_name(path: str, packages: MutableMapping[str, str] | None = None) -> tuple[str, bool]:
@@ -127,8 +163,8 @@ def _package_name(folder: str, packages: MutableMapping[str, str]) -> str:
     return package
 
 
-def _bytes(path: str) -> bytes:
-    """Read a regular file whole; raises OSError for everything else."""
+def _bytes(path: str, most: int = MAX_BYTES) -> bytes:
+    """Read a regular file of no more than so many bytes whole; raises OSError for everything else."""
     # O_NONBLOCK: opening a pipe without a writer would wait for ever.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
     handle = os.open(path, flags)
@@ -139,12 +175,12 @@ def _bytes(path: str) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise OSError("it is a pipe, a socket or a device, not a file")
         content = b""
-        if status.st_size <= MAX_BYTES:
+        if status.st_size <= most:
             # One byte more than its size: it may grow, and files of /proc say 0.
-            while len(content) <= MAX_BYTES and (chunk := os.read(handle, max(status.st_size, 4095) + 1)):
+            while len(content) <= most and (chunk := os.read(handle, max(status.st_size, 4095) + 1)):
                 content = content + chunk if content else chunk
-        if max(status.st_size, len(content)) > MAX_BYTES:
-            raise OSError(f"it is larger than {MAX_BYTES // 2**20} MB; exclude it in [tool.dlsafe-lint]")
+        if max(status.st_size, len(content)) > most:
+            raise OSError(f"it is larger than {most // 2**20} MB; exclude it in [tool.dlsafe-lint]")
         return content
     finally:
         os.close(handle)
@@ -196,6 +232,15 @@ def _decode(content: bytes) -> tuple[str, str, bool]:
         ) from None
     except (LookupError, ValueError) as error:  # "rot13" is a codec, but none for text
         raise _DecodingError(1, f"the file can't be decoded as {encoding}: {error}") from None
+
+
+def _decode_notebook(content: bytes) -> tuple[str, bool]:
+    """Decode a notebook, which is always UTF-8; returns the text and whether there was a mark."""
+    bom = content.startswith(codecs.BOM_UTF8)
+    try:
+        return content.decode("utf-8-sig" if bom else "utf-8"), bom
+    except UnicodeDecodeError as error:
+        raise _DecodingError(_line(content, error.start), "not a notebook: it is not UTF-8") from None
 
 
 def _declared_encoding(content: bytes) -> str:
@@ -256,6 +301,28 @@ def encode(source: Source, text: str) -> bytes:
         raise WriteError(source.path, f"{character!a} can't be written in {source.encoding}") from None
 
 
+def encode_notebook(source: Source, notebook: Notebook) -> bytes:
+    """Put changed cells into the bytes of their notebook; all other bytes stay.
+
+    Args:
+        source: the file as it was read.
+        notebook: its cells as they shall be.
+
+    Raises:
+        WriteError: the file was changed since it was read, or can't be read any more.
+    """
+    from dlsafe_lint import notebooks
+
+    try:
+        content = _bytes(source.path, MAX_NOTEBOOK_BYTES)
+    except OSError as error:
+        raise WriteError(source.path, _reason(error)) from None
+    if hashlib.sha256(content).hexdigest() != source.digest:
+        raise WriteError(source.path, "the file was changed by someone else in the meantime")
+    text, bom = _decode_notebook(content)
+    return (codecs.BOM_UTF8 if bom else b"") + notebooks.rewrite(text, notebook).encode()
+
+
 def write(source: Source, data: bytes) -> None:
     """Replace a file's content at once: at any moment the disk holds the old content or the new, never half of it.
 
@@ -272,7 +339,7 @@ def write(source: Source, data: bytes) -> None:
     target = Path(source.path).resolve()
     temporary: Path | None = None
     try:
-        if hashlib.sha256(_bytes(str(target))).hexdigest() != source.digest:
+        if hashlib.sha256(_bytes(str(target), MAX_NOTEBOOK_BYTES)).hexdigest() != source.digest:
             raise WriteError(source.path, "the file was changed by someone else in the meantime")
         if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
             raise WriteError(source.path, "the file is read-only")
@@ -317,7 +384,7 @@ class Found:
     """The files of a project.
 
     Attributes:
-        indexed: absolute paths of the project's Python files, sorted: what the linter knows about.
+        indexed: absolute paths of the project's Python files and notebooks, sorted: what the linter knows about.
         reported: those of them that the command line asks about, sorted.
         warnings: one line for each thing that was passed over.
     """
@@ -379,14 +446,15 @@ def find(
     extend_exclude: Sequence[str] = (),
     force_exclude: bool = False,
     respect_gitignore: bool = True,
+    include_notebooks: bool = True,
 ) -> Found:
     """Find the project's Python files, in one pass over its folders.
 
-    Indexed is every `.py` file below the root (where the root is no project, below the folders given and beside the
-    files given) that neither the patterns nor a .gitignore exclude. Virtual environments (pyvenv.cfg, conda-meta) are
-    passed over. A symbolic link is followed only to a file, or to a package outside the project: what it points to
-    inside the project is found where it is, each real file once, and a link to a folder of data may hold millions of
-    files.
+    Indexed is every `.py` file and notebook below the root (where the root is no project, below the folders given and
+    beside the files given) that neither the patterns nor a .gitignore exclude. Virtual environments (pyvenv.cfg,
+    conda-meta) are passed over. A symbolic link is followed only to a file, or to a package outside the project: what
+    it points to inside the project is found where it is, each real file once, and a link to a folder of data may hold
+    millions of files.
 
     A path given by name counts even if it is excluded, unless `force_exclude`. A file given by name needs no `.py`
     if it starts with a Python shebang; other files are passed over with a warning.
@@ -399,12 +467,14 @@ def find(
         force_exclude: apply the exclusions to the paths given as well.
         respect_gitignore: read the .gitignore files of the project and, above it, of its repository, and the
             repository's info/exclude.
+        include_notebooks: find `.ipynb` files as well; one that is given by name counts in any case.
 
     Returns:
         The files, and warnings about folders that can't be listed, links that lead nowhere, and the like.
     """
     base = _absolute(root)
-    walk = _Walk(base, (*exclude, *extend_exclude), respect_gitignore=respect_gitignore)
+    suffixes = (".py", NOTEBOOK) if include_notebooks else (".py",)
+    walk = _Walk(base, (*exclude, *extend_exclude), suffixes, respect_gitignore=respect_gitignore)
     given = sorted({_absolute(path) for path in paths})
     folders = [path for path in given if Path(path).is_dir()]
     files = [path for path in given if not Path(path).is_dir()]
@@ -434,12 +504,15 @@ def find(
 class _Walk:
     """One pass over a project: the files found so far, and what must be remembered to find each once."""
 
-    def __init__(self, base: str, exclude: Sequence[str], *, respect_gitignore: bool) -> None:
+    def __init__(
+        self, base: str, exclude: Sequence[str], suffixes: tuple[str, ...], *, respect_gitignore: bool
+    ) -> None:
         self.files: set[str] = set()
         self.warnings: list[str] = []
         self._base = base
         self._real_base = os.path.realpath(base)
         self._exclude = exclude
+        self._suffixes = suffixes
         self._respect_gitignore = respect_gitignore
         self._listed: dict[str, tuple[_Patterns, ...]] = {}  # folder → the patterns that hold in it
         self._links: list[str] = []
@@ -472,7 +545,7 @@ class _Walk:
 
     def add_file(self, path: str) -> None:
         """Add a file that was asked for by name."""
-        if path.endswith((".py", ".pyw")) or _has_python_shebang(path):
+        if path.endswith((".py", ".pyw", NOTEBOOK)) or _has_python_shebang(path):
             self.files.add(path)
         else:
             self.warnings.append(f"{path}: passed over: not a Python file")
@@ -491,7 +564,7 @@ class _Walk:
             if folder in self._listed:
                 continue
             try:
-                listing = _list(folder)
+                listing = _list(folder, self._suffixes)
             except OSError as error:
                 self.warnings.append(f"{folder}: the folder can't be listed: {_reason(error)}")
                 self._listed[folder] = patterns
@@ -527,7 +600,7 @@ class _Walk:
                 around = Path(link).parent.resolve(strict=True)
             except (OSError, RuntimeError) as error:  # RuntimeError: a loop, before Python 3.13
                 is_loop = isinstance(error, RuntimeError) or error.errno == errno.ELOOP
-                if is_loop or link.endswith(".py"):
+                if is_loop or link.endswith(self._suffixes):
                     where = "back to itself" if is_loop else "nowhere"
                     self.warnings.append(f"{link}: passed over: a symbolic link that leads {where}")
                 continue
@@ -543,7 +616,7 @@ class _Walk:
                 self._add(link, self._listed[str(Path(link).parent)])
         for link, real in to_files:
             is_known = self.place(link) in self.files or any(_is_within(real, done) for done in packages)
-            if link.endswith(".py") and not is_known:
+            if link.endswith(self._suffixes) and not is_known:
                 packages.append(real)  # a second link to it is within
                 self.files.add(link)
 
@@ -560,12 +633,12 @@ class _Listing:
     is_environment: bool = False
 
 
-def _list(folder: str) -> _Listing:
+def _list(folder: str, suffixes: tuple[str, ...]) -> _Listing:
     listing = _Listing([], [], [], [])
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
-            is_python = name.endswith(".py") and not name.startswith(".#")  # `.#x.py` is a lock of Emacs
+            is_python = name.endswith(suffixes) and not name.startswith(".#")  # `.#x.py` is a lock of Emacs
             if entry.is_dir(follow_symlinks=False):
                 listing.folders.append(name)
                 if name == "conda-meta":

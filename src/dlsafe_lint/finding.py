@@ -29,11 +29,15 @@ class Range:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edit:
-    """Replace the characters ``start`` to ``end`` (offsets into the decoded text, end exclusive) by ``text``."""
+    """Replace the characters ``start`` to ``end`` (offsets into the decoded text, end exclusive) by ``text``.
+
+    With ``cell`` they are offsets into the source of that cell of a notebook.
+    """
 
     start: int
     end: int
     text: str
+    cell: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,13 @@ class Place:
         path: absolute path of the file.
         line: from 1.
         message: what is there ("`train` iterates the loader").
+        cell: in a notebook, the cell whose line it is, from 1; see `Finding`.
     """
 
     path: str
     line: int
     message: str
+    cell: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,8 @@ class Finding:
         last_line: last line of the first statement that the range touches; suppression comments on the lines from
             ``range.start_line`` to here apply. 0 stands for ``range.end_line``.
         first_line: first line of that statement. 0 stands for ``range.start_line``.
+        cell: in a notebook, the cell whose lines are meant, from 1, text cells counted. 0 for other files, and until
+            the run is over: up to then all cells are one text.
     """
 
     code: str
@@ -109,8 +117,19 @@ class Finding:
     related: tuple[Place, ...] = ()
     first_line: int = 0
     last_line: int = 0
+    cell: int = 0
 
     @property
-    def sort_key(self) -> tuple[str, Range, str, str]:
+    def sort_key(self) -> tuple[str, int, Range, str, str]:
         """Orders findings as they are printed: by file, place, code."""
-        return (self.path, self.range, self.code, self.message)
+        return (self.path, self.cell, self.range, self.code, self.message)
+
+
+def named(path: str, cell: int) -> str:
+    """Name what the lines of a finding are counted in: a file, or a cell of a notebook as ruff names it.
+
+    Args:
+        path: the file.
+        cell: the cell, 0 for a file that is no notebook.
+    """
+    return f"{path}:cell {cell}" if cell else path

@@ -47,6 +47,8 @@ Taken = Literal["loader", "dataset", "process", "pool", "executor", "spawn"]
 # A chain of more hops than this goes through calls that need not belong together.
 _FAR = 6
 _FORK: frozenset[StartMethod] = frozenset({"fork"})
+# A forked worker has these; any other looks for their names in a main module that has none of them.
+_UNKNOWN_TO_WORKERS = ("guarded", "notebook")
 
 
 class Taker(NamedTuple):
@@ -110,7 +112,8 @@ def handovers(project: Project) -> dict[str, list[Handed]]:
             continue
         if len(handed.origin.via) > _FAR:
             handed = handed._replace(taker=handed.taker._replace(confidence="possible"))
-        key = (handed.origin.spot, "" if handed.origin.kind == "lambda" else handed.origin.qualname)
+        named = "" if handed.origin.kind == "lambda" else f"{handed.origin.definition.path}:{handed.origin.qualname}"
+        key = (handed.origin.spot, named)
         other = best.get(key)
         if other is None or _rank(handed) > _rank(other):
             best[key] = handed
@@ -122,6 +125,30 @@ def handovers(project: Project) -> dict[str, list[Handed]]:
         table[path] = _once(project, entries)
     project.answers["handovers"] = table
     return table
+
+
+def of_notebook(project: Project, path: str) -> list[Handed]:
+    """Return what a notebook defines and hands to workers, wherever it does that: each definition once, in order.
+
+    Args:
+        project: the project.
+        path: the notebook.
+    """
+
+    def table() -> dict[str, dict[tuple[int, str], Handed]]:
+        found: dict[str, dict[tuple[int, str], Handed]] = {}
+        for entries in handovers(project).values():
+            for handed in entries:
+                origin = handed.origin
+                if origin.kind == "notebook":
+                    mine = found.setdefault(origin.definition.path, {})
+                    key = (origin.definition.line, origin.name)
+                    if key not in mine or _rank(handed) > _rank(mine[key]):
+                        mine[key] = handed
+        return found
+
+    mine = project.answer("handovers: notebooks", table).get(path, {})
+    return [mine[key] for key in sorted(mine)]
 
 
 def _once(project: Project, entries: list[Handed]) -> list[Handed]:
@@ -171,17 +198,19 @@ def _fails(handed: Handed, method: StartMethod) -> bool:
         return False
     if method != "fork" or handed.taker.spawned:
         return True
-    return handed.taker.queued and handed.origin.kind != "guarded"
+    return handed.taker.queued and handed.origin.kind not in _UNKNOWN_TO_WORKERS
 
 
 def _outcome(handed: Handed, method: StartMethod) -> str:
     origin, taker = handed
-    if origin.kind == "guarded":
-        missing = f"AttributeError: Can't get attribute '{origin.qualname}' on <module '__mp_main__'>"
+    if origin.kind in _UNKNOWN_TO_WORKERS:
+        main = "'__main__' (built-in)" if origin.kind == "notebook" else "'__mp_main__'"
+        missing = f"AttributeError: Can't get attribute '{origin.qualname}' on <module {main}>"
+        died = f"RuntimeError: DataLoader worker exited unexpectedly{f' ({missing})' * (origin.kind == 'notebook')}"
         return {
-            "loader": "RuntimeError: DataLoader worker exited unexpectedly",
-            "dataset": "RuntimeError: DataLoader worker exited unexpectedly",
-            "process": f"the child dies ({missing}), the parent goes on and exits 0",
+            "loader": died,
+            "dataset": died,
+            "process": f"the child dies ({missing}), the parent goes on{' and exits 0' * (origin.kind == 'guarded')}",
             "pool": f"hangs for ever: each worker dies ({missing}) and is replaced",
             "executor": "BrokenProcessPool: A process in the process pool was terminated abruptly",
             "spawn": "ProcessExitedException: process 0 terminated with exit code 1",
@@ -266,7 +295,8 @@ def _of_datasets(project: Project) -> Iterator[Handed]:
         place = Place(site.path, project.scope(site).line, f"`{name}` is a Dataset")
         taker = Taker("dataset", "", f"kept by the Dataset `{name}`", place, False, frozenset(START_METHODS), sure)
         for origin in held_by_class(project, site):
-            yield Handed(origin, taker)
+            if origin.kind != "notebook":  # whose class is in the notebook, too
+                yield Handed(origin, taker)
     yield from _set_from_outside(project)
 
 

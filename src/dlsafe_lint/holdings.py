@@ -1,8 +1,9 @@
 """What an expression, an instance or a class holds that can't be sent to another process.
 
 A lambda, a function or class defined inside a function, one whose name stands for something else after decoration, and
-one that is only defined under the main guard have no name by which a worker could find them. They are looked for in
-whatever holds them: variables, parameters (at the calls of the project), collections, partials, transforms, attributes.
+one that is only defined under the main guard or in a notebook have no name by which a worker could find them. They are
+looked for in whatever holds them: variables, parameters (at the calls of the project), collections, partials,
+transforms, attributes.
 What can and can't be pickled was seen by running each case (evidence table callables: Linux, CPython 3.11, torch 2.13).
 """
 
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-Kind = Literal["lambda", "local", "guarded", "parameter"]
+Kind = Literal["lambda", "local", "guarded", "notebook", "parameter"]
 
 _DEPTH = 14
 # Methods that run in the workers, after the Dataset was sent.
@@ -81,7 +82,8 @@ class Origin(NamedTuple):
 
     Attributes:
         kind: "lambda"; "local" (defined inside a function, or replaced by something that is); "guarded" (a worker does
-            not run the statement that defines it); "parameter" (only while a class is looked at: whatever is passed).
+            not run the statement that defines it); "notebook" (defined in a cell); "parameter" (only while a class is
+            looked at: whatever is passed).
         name: as it is written.
         qualname: as the error message names it.
         spot: the lambda, or where the callable is handed over.
@@ -448,7 +450,7 @@ def unnamed(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) ->
     if facts.path.endswith("/__main__.py"):
         text = f"`{scope.name}` is defined in `__main__.py`, which workers don't import"
         return Origin("guarded", scope.name, own, spot, Place(site.path, scope.line, text), via)
-    if facts.in_block(top.statement, "guard"):
+    if facts.in_block(top.statement, "guard") and not facts.is_notebook:
         text = f"`{scope.name}` is defined under the main guard, which workers skip"
         return Origin("guarded", scope.name, own, spot, Place(site.path, scope.line, text), via)
     wrapper = _replaced(project, site)
@@ -461,6 +463,9 @@ def unnamed(project: Project, site: Site, spot: Spot, via: tuple[Place, ...]) ->
         if scope.kind == "class":
             remedy = f"let the decorator change `{scope.name}` and return it"
         return Origin("local", scope.name, qualname(inner, wrapper.scope), spot, at, via, remedy=remedy)
+    if facts.is_notebook:
+        text = f"`{scope.name}` is defined in the notebook, which workers don't import"
+        return Origin("notebook", scope.name, own, spot, Place(site.path, scope.line, text), via)
     later = _bound_again(facts, top)
     if later:
         text = f"`{scope.name}` is no longer the {what} of that name once line {later} has run"
@@ -635,7 +640,9 @@ def _contents(search: _Search, value: Value, via: tuple[Place, ...], depth: int)
     project = search.project
     held = _class(project, site)
     for origin in held.origins:
-        yield origin._replace(via=(*origin.via, *via), held=True)
+        # what a class of a notebook makes itself moves into a module with it
+        if origin.kind != "notebook" or origin.definition.path != site.path:
+            yield origin._replace(via=(*origin.via, *via), held=True)
     bound: dict[Site, Frame | None] = {}
     for kept in held.kept:
         hops = (*kept.via, *via)

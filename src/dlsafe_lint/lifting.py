@@ -65,6 +65,12 @@ _KNOWN_BASES = ("torch.utils.data.", "typing.", "object", "abc.ABC")
 _NO_SPACE = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 
 
+_IN_NOTEBOOK = (
+    "write it as a function of a module, and import that (`%%writefile` makes a module of a cell): "
+    "a worker finds no function of the notebook"
+)
+
+
 class Lift(NamedTuple):
     """What becomes of a callable: the fix, None if there is none, and in words what to do."""
 
@@ -94,6 +100,8 @@ def lift_lambda(file: File, found: cst.Lambda, role: str, given: dict[str, str])
         role: what workers call it ("collate_fn"), where the code has no better word.
         given: the names that were given so far, with what each stands for; the new ones are added.
     """
+    if file.facts.is_notebook:
+        return Lift(None, _IN_NOTEBOOK)
     taken = captures(file, found)
     try:
         made = _lambda(file, found, role, taken, given)
@@ -119,6 +127,8 @@ def lift_definition(file: File, name: str, place: Place, given: dict[str, str]) 
     if place.path != facts.path:
         where = f"in `{place.path.rpartition('/')[2]}`"
         return Lift(None, f"define `{name}` at module level {where}; what it takes from around it becomes an argument")
+    if facts.is_notebook:
+        return Lift(None, _IN_NOTEBOOK)
     found = (each for each in facts.scopes if each.line == place.line and each.name == name)
     scope = next(each for each in found if each.kind in ("function", "class"))
     while facts.scopes[scope.parent].kind == "class":

@@ -11,7 +11,7 @@ from dlsafe_lint import cache as results
 from dlsafe_lint import config as settings
 from dlsafe_lint import facts as reading
 from dlsafe_lint import files, fixes, metadata, project, suppressions
-from dlsafe_lint.finding import CONFIDENCES, Finding, Place
+from dlsafe_lint.finding import CONFIDENCES, Finding, Place, Range, named
 from dlsafe_lint.rules import CODES
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dlsafe_lint.config import Config
     from dlsafe_lint.facts import ModuleFacts, SyntaxProblem
     from dlsafe_lint.files import Source, Unreadable
+    from dlsafe_lint.notebooks import Notebook
     from dlsafe_lint.rule import Rule
 
 MAX_ROUNDS = 20
@@ -30,11 +31,12 @@ _BUG = "this is a bug of dlsafe-lint, please report it"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file that was fixed, or would be."""
+    """A file that was fixed, or would be; of a notebook, one of its cells."""
 
     path: str
     before: str
     after: str
+    cell: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Report:
         suppressed: findings that a comment or ``per-file-ignores`` silences.
         warnings: one line each.
         files: how many files were reported on.
-        texts: the text of the files that findings and their evidence are in, by path.
+        texts: the text of the files that findings and their evidence are in, by path; of notebooks, that of the cells,
+            by `dlsafe_lint.finding.named`.
         fixed: how many findings were removed by fixes.
         changes: the files that were fixed, or would be if nothing is written.
         failed: whether something could not be done that was asked for.
@@ -114,6 +117,7 @@ def run(
         exclude=config.exclude,
         extend_exclude=config.extend_exclude,
         force_exclude=config.force_exclude,
+        include_notebooks=config.include_notebooks,
     )
     state = _State(warnings=dict.fromkeys(found.warnings), programs=metadata.entry_points(root))
     reported = [_posix(path) for path in found.reported]
@@ -121,14 +125,18 @@ def run(
     for path in dict.fromkeys([*reported, *(_posix(path) for path in found.indexed)]):
         _take(state, path, files.read(path, packages))
     state.typed = metadata.typed_packages(state.sources)
+    reported = [path for path in reported if path in state.sources or path in state.problems]
+    known_before = len(state.warnings)
     judged = [*state.sources, *state.problems] if affected else reported
 
     entry = results.key(_identity(state, judged, config)) if cache else ""
     raw = results.load(root, entry) if cache else None
     if raw is None:
         raw = _judge(state, judged, config, root, progress)
-        if cache and not state.warnings:
+        if cache and len(state.warnings) == known_before:  # what judging warns of is not kept
             results.store(root, entry, raw)
+    else:
+        _settle(state, {finding.path for finding in raw})
     visible, suppressed = _visible(state, raw, judged, config)
     changes: tuple[Change, ...] = ()
     fixed = 0
@@ -136,18 +144,18 @@ def run(
     if fix:
         before = dict(state.sources)
         visible, fixed = _fix(state, visible, reported, judged, config, root, unsafe=unsafe)
-        changed = [path for path, source in state.sources.items() if source.text != before[path].text]
-        changes = tuple(Change(path, before[path].text, state.sources[path].text) for path in changed)
+        changes = tuple(each for path, source in before.items() for each in _changes(source, state.sources[path]))
         if write:
             failed = _write(state, before, changes)
     if affected:
         visible = _affected(visible, set(reported))
+    shown = [_in_cell(state, finding) for finding in visible]
     return Report(
-        findings=tuple(visible),
+        findings=tuple(shown),
         suppressed=suppressed,
         warnings=tuple(state.warnings),
         files=len(reported),
-        texts=_texts(state, visible),
+        texts=_texts(state, shown),
         fixed=fixed,
         changes=changes,
         failed=failed,
@@ -160,10 +168,12 @@ def _posix(path: str | Path) -> str:
 
 def _take(state: _State, path: str, source: Source | Unreadable) -> None:
     """Put a file that was read, or what kept it from being read, into the state."""
-    if isinstance(source, files.Unreadable):
-        state.problems[path] = (source.line, 1, source.message)
-        return
-    state.sources[path] = source
+    if not isinstance(source, files.Unreadable):
+        state.sources[path] = source
+    elif source.foreign:
+        state.warnings[f"{path}: passed over: {source.message}"] = None
+    else:
+        state.problems[path] = (source.line, source.column, source.message)
 
 
 def _identity(state: _State, judged: Iterable[str], config: Config) -> list[str]:
@@ -184,9 +194,9 @@ def _judge(
 ) -> tuple[Finding, ...]:
     """Return the findings of the files, before suppressions."""
     total = len(state.sources) + len(judged)
-    for done, (path, source) in enumerate(state.sources.items()):
+    for done, path in enumerate(state.sources):
         if path not in state.facts and path not in state.problems:
-            read = _read(source)
+            read = _read_soundly(state, path)
             if isinstance(read, reading.SyntaxProblem):
                 state.problems[path] = (read.line, read.column, read.message)
             else:
@@ -215,6 +225,30 @@ def _judge(
     return tuple(sorted(found, key=lambda each: each.sort_key))
 
 
+def _read_soundly(state: _State, path: str) -> ModuleFacts | SyntaxProblem:
+    """Read what a file does; cells of a notebook that can't be parsed leave its text, so that the others can."""
+    source = state.sources[path]
+    read = _read(source)
+    if source.notebook is None or not isinstance(read, reading.SyntaxProblem):
+        return read
+    from dlsafe_lint import notebooks
+
+    def problem_of(code: str) -> SyntaxProblem | None:
+        alone = _read(replace(source, text=code))
+        return alone if isinstance(alone, reading.SyntaxProblem) else None
+
+    notebook = notebooks.sound(source.notebook, problem_of)
+    state.sources[path] = replace(source, text=notebook.text, notebook=notebook)
+    return _read(state.sources[path])
+
+
+def _settle(state: _State, paths: Iterable[str]) -> None:
+    """Give the notebooks among the files, and those with suppressions, the text that they were judged by."""
+    for path, source in state.sources.items():
+        if source.notebook is not None and (path in paths or "dlsafe:" in source.text):
+            _read_soundly(state, path)
+
+
 def _read(source: Source) -> ModuleFacts | SyntaxProblem:
     return reading.read(
         source.text,
@@ -240,8 +274,26 @@ def _judge_file(state: _State, path: str, config: Config, whole: project.Project
     facts = state.facts[path]
     from dlsafe_lint import rules
 
-    applying = [rule for rule in rules.load(selected) if rule.applies_to(facts, whole)]
-    return _run_rules(state, applying, facts, whole, config) if applying else []
+    applying = [
+        rule
+        for rule in rules.load(selected)
+        if (rule.in_notebooks or not facts.is_notebook) and rule.applies_to(facts, whole)
+    ]
+    found = _run_rules(state, applying, facts, whole, config) if applying else []
+    notebook = state.sources[path].notebook
+    return found + _broken_cells(path, notebook) if notebook and "DLS000" in selected else found
+
+
+def _broken_cells(path: str, notebook: Notebook) -> list[Finding]:
+    from dlsafe_lint.rules import dls000_syntax_error
+
+    return [
+        dls000_syntax_error.finding(
+            path, cell.line + cell.problem.line - 1, cell.problem.column, cell.problem.message, part="cell"
+        )
+        for cell in notebook.cells
+        if cell.problem
+    ]
 
 
 def _run_rules(
@@ -301,7 +353,15 @@ def _visible(
             from dlsafe_lint.rules import dls001_unused_suppression
 
             visible += dls001_unused_suppression.findings(path, source.text, unused, chosen)
-    return sorted(visible, key=lambda each: each.sort_key), count
+    return sorted((_within_cells(state, each) for each in visible), key=lambda each: each.sort_key), count
+
+
+def _within_cells(state: _State, finding: Finding) -> Finding:
+    """Take away a fix that the cells of a notebook have no room for."""
+    source = state.sources.get(finding.path)
+    if source is None or source.notebook is None or finding.fix is None:
+        return finding
+    return finding if source.notebook.edited(finding.fix.edits) else replace(finding, fix=None)
 
 
 def _fix(
@@ -382,7 +442,15 @@ def _fix_file(state: _State, path: str, wanted: Sequence[Finding], refused: set[
                 break
             refused.add((finding.path, finding.code, finding.message))
             state.warnings[f"{path}: the fix for {finding.code} would break the file, not applied; {_BUG}"] = None
-    if done:
+    if done and source.notebook is not None:
+        edits = sorted(
+            (edit for each in done if each.fix for edit in each.fix.edits), key=lambda edit: (edit.start, edit.end)
+        )
+        notebook = source.notebook.edited(edits)
+        if notebook is None:
+            return []
+        state.sources[path] = replace(source, text=notebook.text, notebook=notebook)
+    elif done:
         state.sources[path] = replace(source, text=text)
     return done
 
@@ -399,13 +467,29 @@ def _checked(text: str, wanted: Sequence[Finding]) -> tuple[str, list[Finding]]:
     return (text, []) if problem else (after, [wanted[index] for index in applied])
 
 
+def _changes(before: Source, after: Source) -> list[Change]:
+    """Return what fixes changed in a file."""
+    path = _posix(before.path)
+    if before.notebook is None or after.notebook is None:
+        return [] if before.text == after.text else [Change(path, before.text, after.text)]
+    return [
+        Change(path, old.source, new.source, old.number)
+        for old, new in zip(before.notebook.cells, after.notebook.cells, strict=True)
+        if old.source != new.source
+    ]
+
+
 def _write(state: _State, before: Mapping[str, Source], changes: Sequence[Change]) -> bool:
     """Write the fixed files; return whether one could not be written."""
     failed = False
-    for change in changes:
-        source = before[change.path]
+    for path in dict.fromkeys(change.path for change in changes):
+        source, fixed = before[path], state.sources[path]
         try:
-            files.write(source, files.encode(source, change.after))
+            if fixed.notebook is not None:
+                data = files.encode_notebook(source, fixed.notebook)
+            else:
+                data = files.encode(source, fixed.text)
+            files.write(source, data)
         except files.WriteError as error:
             state.warnings[str(error)] = None
             failed = True
@@ -426,6 +510,46 @@ def _affected(visible: Iterable[Finding], given: set[str]) -> list[Finding]:
     return kept
 
 
-def _texts(state: _State, visible: Iterable[Finding]) -> dict[str, str]:
-    paths = {path for each in visible for path in (each.path, *(place.path for place in each.related))}
-    return {path: state.sources[path].text for path in sorted(paths) if path in state.sources}
+def _in_cell(state: _State, finding: Finding) -> Finding:
+    """Say where a finding and its evidence are in the cells of notebooks."""
+    related = tuple(_place_in_cell(state, place) for place in finding.related)
+    source = state.sources.get(finding.path)
+    if source is None or source.notebook is None:
+        return replace(finding, related=related)
+    notebook, at = source.notebook, finding.range
+    start = notebook.position(at.start_line, at.start_column)
+    end = notebook.position(at.end_line, at.end_column)
+    fix = finding.fix
+    if fix is not None:
+        fix = replace(fix, edits=tuple(local for edit in fix.edits if (local := notebook.in_cell(edit))))
+    return replace(
+        finding,
+        cell=start.cell,
+        range=Range(start.line, start.column, end.line, end.column),
+        first_line=finding.first_line and notebook.position(finding.first_line).line,
+        last_line=finding.last_line and notebook.position(finding.last_line).line,
+        related=related,
+        fix=fix,
+    )
+
+
+def _place_in_cell(state: _State, place: Place) -> Place:
+    source = state.sources.get(place.path)
+    if source is None or source.notebook is None:
+        return place
+    position = source.notebook.position(place.line)
+    return replace(place, line=position.line, cell=position.cell)
+
+
+def _texts(state: _State, shown: Iterable[Finding]) -> dict[str, str]:
+    places = {(each.path, each.cell) for each in shown}
+    places |= {(place.path, place.cell) for each in shown for place in each.related}
+    return {
+        named(path, cell): _text(state.sources[path], cell) for path, cell in sorted(places) if path in state.sources
+    }
+
+
+def _text(source: Source, cell: int) -> str:
+    if source.notebook is None:
+        return source.text
+    return next((each.source for each in source.notebook.cells if each.number == cell), "")

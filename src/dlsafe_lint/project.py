@@ -1484,7 +1484,9 @@ class Project:
     # --- scripts ---
 
     def is_test(self, facts: ModuleFacts) -> bool:
-        """Tell whether a file is a test or is run by a tool: such a tool has a main module of its own."""
+        """Tell whether a file is a test or is run by a tool, as a notebook is: a tool has a main module of its own."""
+        if facts.is_notebook:
+            return True
         folder, _, name = facts.path.removeprefix(self.root).rpartition("/")
         if name in _RUN_BY_TOOLS or (name == "conf.py" and folder.rpartition("/")[2] in ("docs", "doc", "source")):
             return True

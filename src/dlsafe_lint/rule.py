@@ -179,10 +179,12 @@ class Rule:
     Attributes:
         code: "DLS101".
         name: the hazard in kebab case ("open-handle-in-dataset").
+        in_notebooks: whether it makes sense in a notebook, which nobody imports and which needs no main guard.
     """
 
     code: ClassVar[str]
     name: ClassVar[str]
+    in_notebooks: ClassVar[bool] = True
 
     def __init__(self, facts: ModuleFacts, project: Project, tree: Tree) -> None:
         """Make the rule ready for one file."""
@@ -288,7 +290,8 @@ class OutOfStepError(Exception):
 def _finding(
     report: Report, tree: Tree, positions: Mapping[cst.CSTNode, CodeRange], path: str, fix: Fix | None
 ) -> Finding:
-    at = positions[report.node]
+    # of a function or class its name: all of it would be underlined
+    at = positions[report.node.name if isinstance(report.node, (cst.FunctionDef, cst.ClassDef)) else report.node]
     line = positions[tree.line_of(report.node)] if report.node is not tree.module else at
     last = at.end.line if isinstance(tree.line_of(report.node), cst.BaseCompoundStatement) else line.end.line
     return Finding(

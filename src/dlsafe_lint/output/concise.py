@@ -1,4 +1,7 @@
-"""One line a finding, for editors, grep and log files: ``path:line:column: CODE message``."""
+"""One line a finding, for editors, grep and log files: ``path:line:column: CODE message``.
+
+In a notebook the path is followed by the cell: ``nb.ipynb:cell 3:7:5``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dlsafe_lint.finding import named
 from dlsafe_lint.output import printable, relative
 
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ def render(
     """Writes one line a finding and nothing else. See `dlsafe_lint.output.render`."""
     lines = []
     for finding in findings:
-        path, place = printable(relative(finding.path, cwd)), finding.range
+        path, place = printable(named(relative(finding.path, cwd), finding.cell)), finding.range
         code = finding.code
         if color:
             path, code = click.style(path, bold=True), click.style(code, fg="red", bold=True)

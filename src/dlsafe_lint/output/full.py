@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from dlsafe_lint.finding import named
 from dlsafe_lint.output import printable, relative
 
 if TYPE_CHECKING:
@@ -70,7 +71,10 @@ class _Lines:
         self._lines: dict[str, list[str]] = {}
 
     def get(self, path: str, first: int, last: int) -> list[str]:
-        """The lines from ``first`` to ``last``, both from 1, or none of them if the file doesn't have them all."""
+        """The lines from ``first`` to ``last``, both from 1, or none of them if the file doesn't have them all.
+
+        Of a notebook the path names a cell.
+        """
         if path not in self._lines:
             # The line ends that Python knows; str.splitlines knows more (form feeds, Unicode's separators).
             self._lines[path] = re.split(r"\r\n|\r|\n", self._texts.get(path, ""))
@@ -80,7 +84,8 @@ class _Lines:
 
 def _block(finding: Finding, lines_of: _Lines, cwd: Path, styles: _Styles) -> Iterator[str]:
     place = finding.range
-    source = lines_of.get(finding.path, place.start_line, place.end_line)
+    name = named(finding.path, finding.cell)
+    source = lines_of.get(name, place.start_line, place.end_line)
     margin = len(str(max(place.end_line, *(hop.line for hop in finding.related), 0)))
 
     def framed(sign: str, text: str, number: int | str = "") -> str:
@@ -89,17 +94,17 @@ def _block(finding: Finding, lines_of: _Lines, cwd: Path, styles: _Styles) -> It
     def note(label: str, text: str) -> str:
         return framed(" =", f"{styles.label(label)}: {printable(text)}")
 
-    def at(path: str, line: int) -> str:
-        return f"{printable(relative(path, cwd))}:{line}"
+    def at(path: str, cell: int, line: int) -> str:
+        return f"{printable(named(relative(path, cwd), cell))}:{line}"
 
     breaks = [note(", ".join(methods), what) for what, methods in _methods_by_outcome(finding.breaks).items()]
     chain = []
-    shown = {(finding.path, place.start_line + index) for index in range(len(source))}
+    shown = {(name, place.start_line + index) for index in range(len(source))}
     for hop in finding.related:
-        chain.append(framed(":::", f"{at(hop.path, hop.line)}: {printable(hop.message)}"))
-        if (hop.path, hop.line) not in shown:
-            shown.add((hop.path, hop.line))
-            lines = lines_of.get(hop.path, hop.line, hop.line)
+        chain.append(framed(":::", f"{at(hop.path, hop.cell, hop.line)}: {printable(hop.message)}"))
+        if (named(hop.path, hop.cell), hop.line) not in shown:
+            shown.add((named(hop.path, hop.cell), hop.line))
+            lines = lines_of.get(named(hop.path, hop.cell), hop.line, hop.line)
             chain += [framed(" |", _excerpt(_cells(line), 0, 0)[0], hop.line) for line in lines]
     advice = [note("help", finding.help)] if finding.help else []
     if finding.fix:
@@ -108,7 +113,7 @@ def _block(finding: Finding, lines_of: _Lines, cwd: Path, styles: _Styles) -> It
 
     mark = f"{styles.mark('[*]')} " if finding.fix and finding.fix.applicability == "safe" else ""
     yield f"{styles.code(finding.code)} {mark}{styles.strong(printable(finding.message))}"
-    yield framed("-->", f"{at(finding.path, place.start_line)}:{place.start_column}")
+    yield framed("-->", f"{at(finding.path, finding.cell, place.start_line)}:{place.start_column}")
     marked = [framed(" |", text, number) for number, text in _underlined(source, place, styles)]
     for section in (marked, breaks, chain, advice) if chain else (marked, breaks + advice):
         if section:

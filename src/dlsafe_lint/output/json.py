@@ -53,6 +53,7 @@ def _finding(finding: Finding, cwd: Path) -> dict[str, Any]:
         "code": finding.code,
         "message": finding.message,
         "path": relative(finding.path, cwd),
+        "cell": finding.cell or None,
         "range": {
             "start": {"line": place.start_line, "column": place.start_column},
             "end": {"line": place.end_line, "column": place.end_column},
@@ -64,7 +65,10 @@ def _finding(finding: Finding, cwd: Path) -> dict[str, Any]:
         "confidence": finding.confidence,
         "breaks": [{"start_method": b.start_method, "what": b.what} for b in finding.breaks],
         "help": finding.help,
-        "related": [{"path": relative(p.path, cwd), "line": p.line, "message": p.message} for p in finding.related],
+        "related": [
+            {"path": relative(p.path, cwd), "cell": p.cell or None, "line": p.line, "message": p.message}
+            for p in finding.related
+        ],
         "fix": _fix(finding.fix) if finding.fix else None,
     }
 
@@ -73,7 +77,7 @@ def _fix(fix: Fix) -> dict[str, Any]:
     return {
         "title": fix.title,
         "applicability": fix.applicability,
-        "edits": [{"start": e.start, "end": e.end, "text": e.text} for e in fix.edits],
+        "edits": [{"cell": e.cell or None, "start": e.start, "end": e.end, "text": e.text} for e in fix.edits],
         "defines": list(fix.defines),
         "may_unbind": sorted(fix.may_unbind),
     }

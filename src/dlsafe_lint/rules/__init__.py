@@ -21,6 +21,7 @@ CODES: dict[str, str] = {
     "DLS202": "lambda-in-dataset",
     "DLS203": "local-callable-for-worker",
     "DLS204": "guarded-callable-for-worker",
+    "DLS205": "notebook-callable-for-worker",
     "DLS206": "unpicklable-worker-result",
     "DLS301": "workers-started-at-import",
     "DLS302": "start-method-set-at-import",

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
 
 class SyntaxError(Rule):  # noqa: A001 - rules are named after the hazard
-    """Reports a file that can't be read, decoded or parsed.
+    """Reports a file, or a cell of a notebook, that can't be read, decoded or parsed.
 
     ## Why is this bad?
     Nothing is known about such a file, so nothing in it can be checked; and what other files import from it is unknown
-    as well. A file that only a newer Python can parse (up to 3.15) is no finding: it is checked like any other.
+    as well. A file that only a newer Python can parse (up to 3.15) is no finding: it is checked like any other. Of
+    a notebook only the cell is left out, and lines that are only for IPython (`%matplotlib inline`, `!pip install`) are
+    no finding.
 
     ## Example
     ```python
@@ -44,19 +46,20 @@ class SyntaxError(Rule):  # noqa: A001 - rules are named after the hazard
         return False
 
 
-def finding(path: str, line: int, column: int, message: str) -> Finding:
-    """Return the finding for a file that can't be read.
+def finding(path: str, line: int, column: int, message: str, *, part: str = "file") -> Finding:
+    """Return the finding for a file, or a cell of a notebook, that can't be read.
 
     Args:
         path: absolute path.
         line: from 1.
         column: from 1.
         message: what is wrong.
+        part: what can't be read because of it: the "file", or only the "cell".
     """
     return Finding(
         code=SyntaxError.code,
         message=message,
         path=path,
         range=Range(line, column, line, column + 1),
-        help="until this is put right, the file is not checked and other files see nothing of it",
+        help=f"until this is put right, the {part} is not checked and other {part}s see nothing of it",
     )

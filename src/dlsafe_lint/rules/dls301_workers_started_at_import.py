@@ -96,6 +96,7 @@ class WorkersStartedAtImport(Rule):
 
     code: ClassVar[str] = "DLS301"
     name: ClassVar[str] = "workers-started-at-import"
+    in_notebooks: ClassVar[bool] = False
 
     @classmethod
     def applies_to(cls, facts: ModuleFacts, project: Project) -> bool:

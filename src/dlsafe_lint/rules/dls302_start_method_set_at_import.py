@@ -78,6 +78,7 @@ class StartMethodSetAtImport(Rule):
 
     code: ClassVar[str] = "DLS302"
     name: ClassVar[str] = "start-method-set-at-import"
+    in_notebooks: ClassVar[bool] = False
 
     @classmethod
     def applies_to(cls, facts: ModuleFacts, project: Project) -> bool:

@@ -123,6 +123,7 @@ class ScriptImportedByPackage(Rule):
 
     code = "DLS401"
     name = "script-imported-by-package"
+    in_notebooks = False
 
     @classmethod
     def applies_to(cls, facts: ModuleFacts, project: Project) -> bool:

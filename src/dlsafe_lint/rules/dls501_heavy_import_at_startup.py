@@ -87,6 +87,7 @@ class HeavyImportAtStartup(Rule):
 
     code = "DLS501"
     name = "heavy-import-at-startup"
+    in_notebooks = False
 
     @classmethod
     def applies_to(cls, facts: ModuleFacts, project: Project) -> bool:

@@ -86,6 +86,7 @@ class HeavyChainAtStartup(Rule):
 
     code = "DLS502"
     name = "heavy-chain-at-startup"
+    in_notebooks = False
 
     @classmethod
     def applies_to(cls, facts: ModuleFacts, project: Project) -> bool:
