@@ -17,9 +17,10 @@ loader = DataLoader([1, 2], num_workers=2)
 def modules(**sources: str) -> Project:
     read = []
     for name, source in sources.items():
+        main = "/__main__" * name.endswith("____main__")
         made = facts.read(
             textwrap.dedent(source),
-            path=f"/project/{name.removesuffix('____main__').replace('__', '/')}{'/__main__' * name.endswith('____main__')}.py",
+            path=f"/project/{name.removesuffix('____main__').replace('__', '/')}{main}.py",
             name=name.replace("__", "."),
             is_package=False,
         )
