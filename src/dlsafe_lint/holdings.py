@@ -694,7 +694,7 @@ def _bound_through(project: Project, value: Value, call: Call, where: Where, kep
 def _bound_above(
     project: Project, callee: Value, facts: ModuleFacts, call: Call, where: Where, receiver: Value
 ) -> Frame | None:
-    """Bind the arguments of ``super().__init__(x)``, or of ``Base.__init__(self, x)``, where the object is the first."""
+    """Bind the arguments of ``super().__init__(x)``, or of ``Base.__init__(self, x)``, the object comes first."""
     if callee.site is None:
         return None
     explicit = callee.of is None and isinstance(call.func, Attribute) and call.func.attr == "__init__"
