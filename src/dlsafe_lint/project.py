@@ -411,7 +411,7 @@ class Project:
 
         All of them where it seems to come to none.
         """
-        left_out = self.unreached(frame)
+        left_out = self.unreached(frame) if len(happenings) > 1 else frozenset()
         if not left_out:
             return list(happenings)
         return [each for each in happenings if each.statement not in left_out] or list(happenings)
