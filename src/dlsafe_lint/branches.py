@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dlsafe_lint.project import Project, Value, Where
 
 
-_DEEP = 6
+_DEEP = 4
 
 
 def asking(facts: ModuleFacts) -> frozenset[int]:
@@ -63,7 +63,7 @@ def decided(project: Project, test: Expr, where: Where) -> bool | None:
                 return _compared(op, _values(project, left, where), _values(project, right, where))
             case Name() | Attribute():
                 verdict = _agreed([_truth(value) for value in _values(project, expr, where)])
-                made = _made_of(expr, where) if verdict is None else None
+                made = _made_of(project, expr, where) if verdict is None else None
                 return decided(project, *made) if made is not None else verdict
             case Call(_, Name("bool"), (inner,), ()):
                 return decided(project, inner, where)
@@ -72,14 +72,14 @@ def decided(project: Project, test: Expr, where: Where) -> bool | None:
     return flow.truth(test, about)
 
 
-def _made_of(expr: Expr, where: Where) -> tuple[Expr, Where] | None:
+def _made_of(project: Project, expr: Expr, where: Where) -> tuple[Expr, Where] | None:
     """Return the test that a variable of the function stands for: ``train = split == "train"``."""
     facts, frame = where.facts, where.frame
     if not isinstance(expr, Name) or frame is None or facts.resolve(expr.id, where.scope) != frame.scope:
         return None
     match facts.scopes[frame.scope].bindings[expr.id]:
         case [Binding("assign", Compared() | Choice() | Opaque() as test, statement)] if not _changes(
-            facts, expr.id, frame.scope
+            project, facts, expr.id, frame.scope
         ):
             return test, where._replace(statement=statement)
     return None
@@ -94,39 +94,37 @@ def _values(project: Project, expr: Expr, where: Where) -> list[Value]:
         base = base.value
     if isinstance(base, Name):
         own = where.frame is not None and where.facts.resolve(base.id, where.scope) == where.frame.scope
-        return project.values(expr, where, 1) if own and _is_settled(base, where) else []
+        return project.values(expr, where, 1) if own and _is_settled(project, base, where) else []
     return project.values(expr, where, 1) if isinstance(base, (Literal, Collection)) else []
 
 
-def _is_settled(expr: Expr, where: Where, depth: int = 0) -> bool:
+def _is_settled(project: Project, expr: Expr, where: Where, depth: int = 0) -> bool:
     """Whether calls settle all that an expression is made of.
 
-    They don't settle a parameter of a function that no call in particular runs: something else than its default may be
-    passed.
+    They don't settle a parameter of a function that no call in particular runs: whatever it has there, by default or
+    from the calls that are seen, something else may be passed.
     """
     facts, frame = where.facts, where.frame
     for inner in walk(expr):
-        if not isinstance(inner, Name) or frame is None or frame.path != facts.path:
+        if not isinstance(inner, Name):
             continue
         scope = facts.resolve(inner.id, where.scope)
-        if scope != frame.scope or scope == 0:
+        if scope <= 0:
             continue
-        if not frame.called or depth > _DEEP:
+        if depth > _DEEP or _changes(project, facts, inner.id, scope):
             return False
-        if inner.id in frame.args:
-            if not _is_settled(*frame.args[inner.id], depth + 1):
+        bindings = facts.scopes[scope].bindings.get(inner.id, ())
+        if any(each.how == "param" for each in bindings):
+            if frame is None or not frame.called or (frame.path, frame.scope) != (facts.path, scope):
                 return False
-        elif _is_receiver(facts, inner.id, scope):
-            # an object that nobody in particular makes has what its constructor's defaults say
-            if frame.receiver is not None and frame.receiver.expr is None and frame.receiver.where is not None:
+            if inner.id in frame.args:
+                if not _is_settled(project, *frame.args[inner.id], depth + 1):
+                    return False
+            elif _is_receiver(facts, inner.id, scope) and (frame.receiver is None or frame.receiver.expr is None):
                 return False
-        elif _changes(facts, inner.id, scope):
+        made = [each.value for each in bindings if each.how != "param"]
+        if not all(_is_settled(project, value, where, depth + 1) for value in made):
             return False
-        else:
-            bindings = facts.scopes[scope].bindings.get(inner.id, ())
-            made = [each for each in bindings if each.how != "param"]
-            if not all(_is_settled(each.value, where, depth + 1) for each in made):
-                return False
     return True
 
 
@@ -150,12 +148,18 @@ def _is_receiver(facts: ModuleFacts, name: str, scope: int) -> bool:
     return bool(function.params) and function.params[0].name == name and facts.scopes[function.parent].kind == "class"
 
 
-def _changes(facts: ModuleFacts, name: str, scope: int) -> bool:
+def _changes(project: Project, facts: ModuleFacts, name: str, scope: int) -> bool:
     """Whether a variable may stand for something else than its bindings say: set from inside, filled, emptied."""
     bindings = facts.scopes[scope].bindings.get(name, ())
     if any(isinstance(each.value, Collection) for each in bindings if each.how != "param"):
         return True
-    return any(each.declared.get(name) == "nonlocal" for each in facts.scopes)
+
+    def table() -> frozenset[str]:
+        return frozenset(
+            inner for each in facts.scopes for inner, where in each.declared.items() if where == "nonlocal"
+        )
+
+    return name in project.answer(("nonlocal", facts.path), table)
 
 
 def chosen(project: Project, choice: Choice, where: Where) -> tuple[Expr, ...]:

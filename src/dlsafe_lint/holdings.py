@@ -42,7 +42,7 @@ from dlsafe_lint.facts import (
     Scope,
     Subscript,
     dotted,
-    walk,
+    parts,
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import Place
@@ -694,7 +694,7 @@ def _bound_through(project: Project, value: Value, call: Call, where: Where, kep
 def _bound_above(
     project: Project, callee: Value, facts: ModuleFacts, call: Call, where: Where, receiver: Value
 ) -> Frame | None:
-    """Bind the arguments of ``super().__init__(x)``, or of ``Base.__init__(self, x)``, the object comes first."""
+    """Bind the arguments of ``super().__init__(x)``, or of ``Base.__init__(self, x)``: its first one is the object."""
     if callee.site is None:
         return None
     explicit = callee.of is None and isinstance(call.func, Attribute) and call.func.attr == "__init__"
@@ -811,8 +811,6 @@ def _may_run_before(project: Project, site: Site, function: Site, constructs: fr
     bases = [base.name for base in project.ancestors(site) if base.site is None]
     if scope.name.startswith("__") or scope.decorators or any(not is_dataset(n) and n != "object" for n in bases):
         return True
-    if scope.name in project.answer("holdings: named", lambda: _named_without_call(project)):
-        return True
     family = {base.site for base in project.ancestors(site)} | set(project.subclasses(site))
     for facts, call in project.calls_by_name.get(scope.name, ()):
         if not isinstance(call.func, Attribute):
@@ -827,21 +825,24 @@ def _may_run_before(project: Project, site: Site, function: Site, constructs: fr
                 return True
         elif any(value.kind != "function" or value.site == function for value in project.called(facts, call)):
             return True
-    return False
+    return scope.name in project.answer("holdings: named", lambda: _named_without_call(project))
 
 
 def _named_without_call(project: Project) -> frozenset[str]:
     """Return the attributes that the project reads without calling them there: whoever gets it may call it."""
     called: set[int] = set()
-    read: dict[int, str] = {}
+    seen: dict[int, Expr] = {}
     for facts in project.modules.values():
-        for expr, _, _ in expressions(facts):
-            for inner in walk(expr):
-                if isinstance(inner, Call):
-                    called.add(id(inner.func))
-                elif isinstance(inner, Attribute):
-                    read[id(inner)] = inner.attr
-    return frozenset(attr for number, attr in read.items() if number not in called)
+        stack = [expr for expr, _, _ in expressions(facts)]
+        while stack:
+            inner = stack.pop()
+            if id(inner) in seen:
+                continue
+            seen[id(inner)] = inner
+            if isinstance(inner, Call):
+                called.add(id(inner.func))
+            stack.extend(parts(inner))
+    return frozenset(each.attr for number, each in seen.items() if isinstance(each, Attribute) and number not in called)
 
 
 def _fields(project: Project, site: Site) -> Iterator[tuple[ModuleFacts, int, str, Expr]]:

@@ -382,7 +382,7 @@ class Project:
         frame = where.frame if self._frame_fits(where.frame, facts, scope) else None
         bindings = self.reached(bindings, frame)
         if len(bindings) > 1:
-            at = Where(facts, scope, where.statement, frame)
+            at = Where(facts, scope, where.statement, frame if frame is not None and frame.called else None)
             bindings = [each for each in bindings if not self.is_off(each.block, at, depth)] or bindings
         for binding in bindings:
             found.extend(self._binding(facts, scope, name, binding, where, depth))
@@ -477,7 +477,7 @@ class Project:
 
         All of them where it seems to come to none.
         """
-        left_out = self.unreached(frame)
+        left_out = self.unreached(frame) if len(happenings) > 1 else frozenset()
         if not left_out:
             return list(happenings)
         return [each for each in happenings if each.statement not in left_out] or list(happenings)
