@@ -813,7 +813,11 @@ class _Walk:
         """Yield the arguments that a consuming call iterates."""
         if not consumer.arguments:
             for argument in (*call.args, *(value for _, value in call.keywords)):
-                yield (argument.value if isinstance(argument, Derived) else argument), where
+                match argument:
+                    case Derived("starred", several):  # `zip(*loaders)`
+                        yield Derived("each", several), where
+                    case _:
+                        yield argument, where
         for keyword, position in consumer.arguments:
             passed = self.project.argument_at(call, where, keyword, position)
             if passed:
