@@ -290,6 +290,11 @@ CALLS["a function that the call chooses"] = (
     "        do = train\n    do()\nrun('show')",
 )
 
+CALLS["a sampler of torch_geometric, by its old name"] = (
+    "from torch_geometric.data import NeighborSampler\nfor batch in NeighborSampler(1, sizes=[2], num_workers=2): pass",
+    "from torch_geometric.data import NeighborSampler\nfor batch in NeighborSampler(1, sizes=[2]): pass",
+)
+
 LIGHTNING = LOADER + "import lightning as L\n"
 ENGINES = {
     "lightning, a loader": (LIGHTNING + "L.Trainer().fit(object(), loader)", LIGHTNING + "L.Trainer(loader)"),
@@ -531,6 +536,10 @@ ITERATES = {
     "trange": ("from tqdm import trange\nfor i in trange(2):\n    list(loader)", "from tqdm import trange\ntrange(2)"),
     "enumerate": ("for i, b in enumerate(loader): pass", "pairs = enumerate(loader)"),
     "zip": ("for a, b in zip(range(2), loader): pass", "pairs = zip(range(2), loader)"),
+    "zip of several loaders": (
+        "loaders = []\nloaders.append(loader)\nfor batches in zip(*loaders): pass",
+        "loaders = []\nloaders.append([1])\nfor batches in zip(*loaders): pass",
+    ),
     "islice": (
         "import itertools as it\nfor b in it.islice(loader, 2): pass",
         "import itertools as it\nit.islice(loader, 2)",
@@ -961,6 +970,18 @@ COUNTS = {
         MAKE + "n = 0\ndef choose():\n    global n\n    n = 0\nchoose()\n" + USE.format("n"),
     ),
     "a walrus": (MAKE + "if n := 4:\n    " + USE.format("n"), MAKE + "if n := 0:\n    " + USE.format("n")),
+    "an option in place of None": (
+        MAKE
+        + PARSER
+        + "parser.add_argument('--workers', default=4)\nclass Config:\n    def __init__(self):\n"
+        + "        self.workers = None\n        self.__dict__.update(vars(parser.parse_args()))\ncfg = Config()\n"
+        + USE.format("cfg.workers"),
+        MAKE
+        + PARSER
+        + "parser.add_argument('--workers', default=0)\nclass Config:\n    def __init__(self):\n"
+        + "        self.workers = None\n        self.__dict__.update(vars(parser.parse_args()))\ncfg = Config()\n"
+        + USE.format("cfg.workers"),
+    ),
     "debugging": (
         MAKE + PARSER + "parser.add_argument('--workers', default=4)\nargs = parser.parse_args()\n"
         "if args.debug:\n    args.workers = 0\n" + USE.format("args.workers"),

@@ -14,13 +14,18 @@ loader = DataLoader([1, 2], num_workers=2)
 """
 
 
+def _file(name: str) -> str:
+    """Return the path for a name in which "__" stands for "/", but for a main module's own."""
+    folder, main, _ = name.rpartition("__main__")
+    return f"{folder.removesuffix('__').replace('__', '/')}/__main__" if main else name.replace("__", "/")
+
+
 def modules(**sources: str) -> Project:
     read = []
     for name, source in sources.items():
-        main = "/__main__" * name.endswith("____main__")
         made = facts.read(
             textwrap.dedent(source),
-            path=f"/project/{name.removesuffix('____main__').replace('__', '/')}{main}.py",
+            path=f"/project/{_file(name)}.py",
             name=name.replace("__", "."),
             is_package=False,
         )
@@ -263,7 +268,7 @@ def test_processes_that_are_always_spawned_break_under_fork_too() -> None:
 
 def test_main_of_a_package_and_tests_are_no_programs_that_workers_import() -> None:
     source = LOADER + "for batch in loader: pass\ndef test_it(): pass"
-    for name in ("__main__", "test_it", "conftest", "tests__loading"):
+    for name in ("pkg____main__", "test_it", "conftest", "tests__loading"):
         whole = modules(**{name: source})
         (module,) = whole.modules.values()
         assert starts.unguarded(whole, module) == []

@@ -103,6 +103,9 @@ def _usually(found: frozenset[Count]) -> frozenset[Count]:
 
 def _of_value(project: Project, value: Value, expr: Expr, where: Where, depth: int) -> frozenset[Count]:
     match value:
+        case Value("literal", expr=Constant(None)):
+            # no number, but what stands there until the options are known
+            return _option(project, _name(expr, value), value, where, depth) or frozenset({"none"})
         case Value("literal", expr=Constant(number)):
             return frozenset({_number(number)})
         case Value("missing", name=name):

@@ -188,6 +188,7 @@ class Project:
     running: bool = False
     cut_short: bool = False
     steps: int = 0
+    asked: int = 0
 
     def answer(self, key: object, make: Callable[[], Answer]) -> Answer:
         """Return what was made for the key before, or make it now: every answer is worked out once."""
@@ -632,6 +633,7 @@ class Project:
             self.steps = 0
             self.cut_short = False
         self.steps += 1
+        self.asked += 1
         if depth > MAX_DEPTH or self.steps > MAX_STEPS:
             self.cut_short = True
             return [UNKNOWN]

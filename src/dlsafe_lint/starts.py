@@ -65,6 +65,8 @@ _WIDE = 12
 _TELLING = frozenset({*CONSUMERS, *KEEPERS, *CONTEXTS, *POOLS, "functools.partial", "dict", "multiprocessing.Process"})
 _MAX_CALLS = 12
 _MAX_EVENTS = 4000
+_MAX_QUESTIONS = 50_000
+"""How many calls and loops at most are looked at for one program, and how many expressions are evaluated for that."""
 
 
 class Start(NamedTuple):
@@ -380,6 +382,7 @@ class _Walk:
         self.guarded = guarded
         self.stack: list[Site] = []
         self.left = _MAX_EVENTS
+        self.until = project.asked + _MAX_QUESTIONS
         self.cut = False
         self.roughly = False
         self.nothing: set[object] = set()
@@ -533,7 +536,7 @@ class _Walk:
         """Return what a call or loop starts."""
         if not self.guarded and facts.in_block(event.statement, "guard"):
             return None
-        if self.left <= 0:
+        if self.left <= 0 or self.project.asked > self.until:
             self.cut = True
             return None
         self.left -= 1
@@ -810,7 +813,11 @@ class _Walk:
         """Yield the arguments that a consuming call iterates."""
         if not consumer.arguments:
             for argument in (*call.args, *(value for _, value in call.keywords)):
-                yield (argument.value if isinstance(argument, Derived) else argument), where
+                match argument:
+                    case Derived("starred", several):  # `zip(*loaders)`
+                        yield Derived("each", several), where
+                    case _:
+                        yield argument, where
         for keyword, position in consumer.arguments:
             passed = self.project.argument_at(call, where, keyword, position)
             if passed:

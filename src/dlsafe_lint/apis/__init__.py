@@ -37,7 +37,14 @@ _EXACT = {
     "multiprocessing.pool.Pool": "multiprocessing.Pool",
     "io.open": "open",
     "builtins.open": "open",
-    "torch_geometric.data.DataLoader": "torch_geometric.loader.DataLoader",
+    **{
+        f"torch_geometric.data.{name}": f"torch_geometric.loader.{name}"  # where they stood before 2.0
+        for name in (
+            *("DataLoader", "DataListLoader", "DenseDataLoader", "NeighborSampler", "ClusterLoader"),
+            *("GraphSAINTSampler", "GraphSAINTNodeSampler", "GraphSAINTEdgeSampler", "GraphSAINTRandomWalkSampler"),
+            *("RandomNodeSampler", "ShaDowKHopSampler"),
+        )
+    },
 }
 # What torch.multiprocessing re-exports from multiprocessing.
 _TORCH_MULTIPROCESSING = frozenset(

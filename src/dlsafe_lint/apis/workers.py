@@ -26,6 +26,7 @@ class LoaderApi(NamedTuple):
 
 _TORCH = LoaderApi(dataset=0, workers=5, collate=6, batches=True)
 _KEYWORD = LoaderApi(dataset=0, workers=None)
+_GRAPH = LoaderApi(dataset=None)
 
 LOADERS: dict[str, LoaderApi] = {
     "torch.utils.data.DataLoader": _TORCH,
@@ -40,6 +41,12 @@ LOADERS: dict[str, LoaderApi] = {
     "torch_geometric.loader.RandomNodeLoader": _KEYWORD,
     "torch_geometric.loader.GraphSAINTSampler": _KEYWORD,
     "torch_geometric.loader.GraphSAINTRandomWalkSampler": _KEYWORD,
+    "torch_geometric.loader.GraphSAINTNodeSampler": _GRAPH,
+    "torch_geometric.loader.GraphSAINTEdgeSampler": _GRAPH,
+    "torch_geometric.loader.NeighborSampler": _GRAPH,
+    "torch_geometric.loader.RandomNodeSampler": _GRAPH,
+    "torch_geometric.loader.NodeLoader": _GRAPH,
+    "torch_geometric.loader.LinkLoader": _GRAPH,
     "torchdata.stateful_dataloader.StatefulDataLoader": _TORCH,
     "webdataset.WebLoader": _KEYWORD._replace(batches=True),
     "timm.data.create_loader": _KEYWORD,
