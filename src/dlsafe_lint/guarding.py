@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
@@ -68,6 +69,12 @@ _KEEP_BY_NAME = frozenset(
 )
 """Decorators that hand a function to nobody who would call it in a worker."""
 
+_IN_PARENT = ("torch.optim.", "torch.nn.", "threading.", "signal.", "atexit.", "concurrent.futures.Thread")
+_CALL_HERE = frozenset(
+    {"sorted", "map", "filter", "max", "min", "print", "callable", "isinstance", "issubclass", "type"}
+)
+"""Functions that call what they are given in the process that they are called in."""
+
 _LOOK_AROUND = frozenset({"globals", "locals", "vars", "eval", "exec", "dir"})
 _HARMLESS = frozenset(
     {
@@ -77,6 +84,9 @@ _HARMLESS = frozenset(
     }
 )
 """Functions of multiprocessing after which the start method can still be set."""
+
+_CELL = re.compile(r"# In\[[\d ]*\]:|# %%")
+"""What stands above a cell of a notebook that was exported as a script."""
 
 _MESSAGE = f"put what runs the program under `{GUARD}`"
 
@@ -101,7 +111,8 @@ class Unit:
         binds: the names of the module that it binds, by how.
         now: the names of the module that it reads when it runs; ``called``: those that it calls.
         later: the names that functions in it read.
-        changes: the names whose values it changes in place.
+        changes: the names whose values it changes in place; ``handles``: those that it does something with, which may
+            change them.
     """
 
     index: int
@@ -114,6 +125,7 @@ class Unit:
     called: set[str]
     later: set[str]
     changes: set[str]
+    handles: set[str]
 
 
 class _NotGuardedError(Exception):
@@ -129,7 +141,7 @@ class _Program(NamedTuple):
 
     def makers(self, name: str) -> list[Unit]:
         """Return the statements that give a name its value, or change that."""
-        return [each for each in self.units if name in each.binds or name in each.changes]
+        return [each for each in self.units if name in each.binds or name in each.changes or name in each.handles]
 
 
 class _Workers(NamedTuple):
@@ -260,6 +272,9 @@ def _program(file: File, started: Sequence[int]) -> _Program:
     changes: list[set[str]] = [set() for _ in nodes]
     for statement, name in _changes(file):
         changes[bisect_right(numbers, statement) - 1].add(name)
+    handles: list[set[str]] = [set() for _ in nodes]
+    for statement, name in _handles(file):
+        handles[bisect_right(numbers, statement) - 1].add(name)
     running = {bisect_right(numbers, number) - 1 for number in started}
     units = [
         Unit(
@@ -273,6 +288,7 @@ def _program(file: File, started: Sequence[int]) -> _Program:
             names[index].called,
             names[index].later,
             changes[index],
+            handles[index],
         )
         for index, (node, line) in enumerate(nodes)
     ]
@@ -322,7 +338,7 @@ def _gather(file: File, at: Mapping[int, int], names: list[_Names]) -> set[str]:
             unit.now.add(node.value)
             if called or isinstance(around, cst.Decorator):
                 unit.called.add(node.value)
-        if not called:
+        if not called and not _stays_in_parent(file, node):
             values.add(node.value)
     for scope in file.facts.scopes:
         for decorator in scope.decorators:
@@ -331,6 +347,17 @@ def _gather(file: File, at: Mapping[int, int], names: list[_Names]) -> set[str]:
             if last not in _KEEP_BY_NAME:
                 values.add(scope.name)
     return values
+
+
+def _stays_in_parent(file: File, node: cst.Name) -> bool:
+    """Whether a function is handed to something that calls it in the same process, such as a scheduler or `sorted`."""
+    around = file.tree.parents[node]
+    call = file.tree.parents.get(around)
+    if not isinstance(around, cst.Arg) or not isinstance(call, cst.Call):
+        return False
+    if isinstance(call.func, cst.Name) and file.facts.resolve(call.func.value, 0) < 0:
+        return call.func.value in _CALL_HERE
+    return file.project.callee(file.facts, file.facts.calls[file.tree.numbers[call]]).startswith(_IN_PARENT)
 
 
 def _is_target(file: File, node: cst.CSTNode) -> bool:
@@ -361,11 +388,16 @@ def _changes(file: File) -> Iterator[tuple[int, str]]:
     for store in facts.stores:
         if facts.runs_at_import(store.scope):
             yield from ((store.statement, name) for name in _roots(facts, [store.base]))
+
+
+def _handles(file: File) -> Iterator[tuple[int, str]]:
+    """Yield the statements of the module that are nothing but a call, with the values that it is given or called on."""
+    facts = file.facts
     for number, node in enumerate(file.tree.statements):
         if not isinstance(node, cst.Expr) or not isinstance(node.value, cst.Call):
             continue
         call = facts.calls[file.tree.numbers[node.value]]
-        if facts.runs_at_import(call.scope):
+        if facts.runs_at_import(call.scope) and call.func != Name("print"):
             passed = [*call.args, *(value for _, value in call.keywords)]
             exprs: list[Expr] = [each for each in passed if isinstance(each, Name)]
             if isinstance(call.func, Attribute):
@@ -564,13 +596,14 @@ def _is_call(node: cst.CSTNode) -> bool:
 # --- what must stay ---
 
 
-def _needed(program: _Program, names: Iterable[str], before: float = math.inf) -> set[int]:
+def _needed(program: _Program, names: Iterable[str], before: float = math.inf, moving: Iterable[int] = ()) -> set[int]:
     """Return the statements that must run at module level for names to have their values there.
 
     Args:
         program: the file.
         names: the names.
         before: only what stands above this statement counts.
+        moving: what moves in any case; if it only handles a value, that may do without.
     """
     found: set[int] = set()
     seen: set[tuple[str, float]] = set()
@@ -582,6 +615,8 @@ def _needed(program: _Program, names: Iterable[str], before: float = math.inf) -
         seen.add(item)
         for unit in program.makers(name):
             if unit.index >= limit or "guard" in unit.kind:
+                continue
+            if unit.index in moving and name not in unit.binds and name not in unit.changes:
                 continue
             if unit.index not in found:
                 found.add(unit.index)
@@ -708,13 +743,12 @@ def _plan(program: _Program, seeds: set[int], setters: set[int], muted: set[int]
     first = min(seeds, default=math.inf)
     reasons: dict[int, str] = {}
 
-    def cannot_stay(index: int) -> bool:
-        return index in seeds or index in apart or (index > first and units[index].kind in ("run", "setting"))
+    moving = seeds | apart | {unit.index for unit in units if unit.index > first and unit.kind in ("run", "setting")}
 
     def demand(names: Iterable[str], why: str, before: float = math.inf) -> None:
         for name in sorted(names):
-            for index in _needed(program, [name], before):
-                if cannot_stay(index):
+            for index in _needed(program, [name], before, moving):
+                if index in moving:
                     raise _NotGuardedError(why.format(f"`{name}`"))
                 reasons.setdefault(index, why)
 
@@ -734,18 +768,19 @@ def _plan(program: _Program, seeds: set[int], setters: set[int], muted: set[int]
     demand(workers.certain, "{} is needed by a function or class that workers run")
     risky = False
     for name in sorted(workers.possible - workers.certain):
-        found = _needed(program, [name])
-        if any(cannot_stay(index) for index in found):
+        found = _needed(program, [name], moving=moving)
+        if found & moving:
             risky = True
         else:
             reasons.update(dict.fromkeys(found - reasons.keys(), ""))
     for unit in units:
         if unit.kind in ("def", "definition"):
             for name in sorted(unit.later):
-                found = _needed(program, [name])
+                found = _needed(program, [name], moving=moving)
                 if all(units[index].kind not in ("run", "setting") and _is_only(program, index) for index in found):
                     reasons.update(dict.fromkeys(found - reasons.keys(), ""))
     stays = set(reasons)
+    stays |= _finishing(program, stays, first)
     kept = muted - seeds - apart
     if any(
         index > first and units[index].kind == "run" and _sets_start_method(program, units[index]) for index in kept
@@ -757,6 +792,22 @@ def _plan(program: _Program, seeds: set[int], setters: set[int], muted: set[int]
     moves = _moving(program, border, first, stays, apart)
     _check_order(program, moves, apart)
     return _Plan(sorted(moves | apart), _applicability(program, moves | apart, workers, risky=risky))
+
+
+def _finishing(program: _Program, stays: set[int], first: float) -> set[int]:
+    """Return the statements that go on with values that stay anyway: ``archive.close()`` where `archive` was opened."""
+    units = program.units
+    found: set[int] = set()
+    for unit in units:
+        kept = stays | found
+        if unit.kind != "run" or unit.index >= first or unit.index in kept or not unit.handles:
+            continue
+        makers = [maker.index for name in unit.handles for maker in program.makers(name) if maker.index < unit.index]
+        inputs = _needed(program, unit.now, unit.index)
+        moving = {index for index in inputs if units[index].kind in ("run", "setting")} - kept
+        if not moving and any(index in kept and units[index].kind == "run" for index in makers):
+            found.add(unit.index)
+    return found
 
 
 def _is_only(program: _Program, index: int) -> bool:
@@ -849,15 +900,21 @@ def _moving(program: _Program, border: int, first: float, stays: set[int], apart
         if not any(unit.kind == "run" and not _is_quiet(unit) and unit.index not in apart for unit in early):
             begin = tail
     moves: set[int] = set()
+    cells = any(line.comment and _CELL.match(line.comment.value) for node in _lines(program) for line in node)
     running = any(unit.kind == "guard" for unit in units[:begin])
     for unit in units[begin:end]:
         if unit.index in fixed or unit.index in apart:
             continue
         passive = unit.kind in ("constant", "setting") and not _is_accumulator(unit)
         running |= unit.kind == "guard" or not (passive or unit.kind == "import")
-        if running and unit.kind != "guard" and (unit.kind != "import" or unit.index > first):
+        if running and unit.kind != "guard" and (unit.kind != "import" or cells or unit.index > first):
             moves.add(unit.index)
     return moves
+
+
+def _lines(program: _Program) -> Iterator[Sequence[cst.EmptyLine]]:
+    """Yield the blank lines and comments above each statement of the module."""
+    return (node.leading_lines for node in program.file.tree.module.body)
 
 
 def _is_accumulator(unit: Unit) -> bool:
@@ -927,7 +984,7 @@ def _check_order(program: _Program, moves: set[int], apart: set[int]) -> None:
                 raise _NotGuardedError(f"`{name}` is bound more than once, with statements between that use it")
         if unit.kind in ("constant", "definition"):
             for each in above:
-                if common := (unit.now & (each.changes | each.binds.keys())):
+                if common := (unit.now & (each.changes | each.handles | each.binds.keys())):
                     raise _NotGuardedError(f"`{min(common)}` changes before something that stays reads it")
     for index in moves:
         unit = units[index]
