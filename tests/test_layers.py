@@ -36,7 +36,7 @@ LAYERS = (
     {"files", "cache", "config", "metadata", "fixes", "suppressions"},
     {"rule", "rules"},
     {"lazy_property", "lazy_closing", "lazy_handles", "captures", "naming", "functions", "placing", "lifting"},
-    {"indenting", "guarding"},
+    {"indenting", "top_level", "needs", "guarding"},
     {"rules.*"},
     {"output", "output.*"},
     {"linter"},
