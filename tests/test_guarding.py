@@ -92,6 +92,29 @@ CASES: dict[str, tuple[str, str]] = {
             pool = Pool(2)
         """,
     ),
+    "settings of what a star import brings": (
+        """
+        from tkinter import *
+
+        argument = sys.argv[1]
+        print(argument)
+        sys.argv.append("x")
+        torch.set_default_dtype(torch.float64)
+        pool = Pool(2)
+        """,
+        """
+        from tkinter import *
+
+        argument = sys.argv[1]
+        print(argument)
+        sys.argv.append("x")
+        torch.set_default_dtype(torch.float64)
+
+
+        if __name__ == "__main__":
+            pool = Pool(2)
+        """,
+    ),
     "imports in the tail go along, unless a function needs them": (
         """
         pool = Pool(2)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import libcst as cst
 
+from dlsafe_lint.apis import BUILTINS
 from dlsafe_lint.captures import binder, inside
 from dlsafe_lint.facts import Attribute, Call, Name, Subscript
 from dlsafe_lint.indenting import is_guard
@@ -349,6 +350,8 @@ def _is_imported(file: File, node: cst.BaseExpression) -> bool:
     if not isinstance(node, cst.Name):
         return False
     bindings = file.facts.scopes[0].bindings.get(node.value, ())
+    if not bindings and node.value not in BUILTINS:
+        return any(each.name == "*" for statement in file.facts.imports for each in statement.names)
     return bool(bindings) and all(each.how == "import" for each in bindings)
 
 
