@@ -115,6 +115,43 @@ CASES: dict[str, tuple[str, str]] = {
             pool = Pool(2)
         """,
     ),
+    "a string says what comes next": (
+        """
+        'how many'
+        COUNT = 3
+
+        'who works'
+        pool = Pool(2)
+
+        'what is shown'
+
+
+        def show(value):
+            print(value)
+
+
+        'show it'
+        show(pool.map(square, range(COUNT)))
+        """,
+        """
+        'how many'
+        COUNT = 3
+
+        'what is shown'
+
+
+        def show(value):
+            print(value)
+
+
+        if __name__ == "__main__":
+            'who works'
+            pool = Pool(2)
+
+            'show it'
+            show(pool.map(square, range(COUNT)))
+        """,
+    ),
     "imports in the tail go along, unless a function needs them": (
         """
         pool = Pool(2)
@@ -654,11 +691,13 @@ def test_guard_style_main(name: str, tmp_path: Path) -> None:
 SAFE = {
     "the tail": "pool = Pool(2)\nprint(pool)\n",
     "functions that only the program calls": "def show():\n    print(pool)\n\n\npool = Pool(2)\nshow()\n",
+    "the attributes of an object are looked up": "def show(x):\n    print(vars(x))\n\n\npool = Pool(2)\nshow(pool)\n",
     "a guard behind it": 'pool = Pool(2)\nif __name__ == "__main__":\n    print(pool)\n',
 }
 UNSAFE = {
     "a function behind it": "pool = Pool(2)\n\n\ndef show():\n    print(pool)\n\n\nshow()\n",
     "a class that reads a name": "class Model:\n    def show(self):\n        print(pool)\n\n\npool = Pool(2)\n",
+    "a lambda that stays reads a name": "get = lambda: pool\npool = Pool(2)\n",
     "names are looked up": "pool = Pool(2)\nprint(eval('pool'))\n",
 }
 REFUSED = {

@@ -39,6 +39,7 @@ from dlsafe_lint.top_level import (
     is_for_workers,
     is_later,
     is_quiet,
+    is_text,
     may_be_imported_for,
     read_program,
     title_of,
@@ -265,15 +266,21 @@ def _is_tied(file: File, site: Site, seen: set[Site]) -> bool:
 
 
 def _border(program: Program, first: float, stays: set[int]) -> int:
-    """Return where what may move begins: everything above stays, because something that stays depends on it."""
+    """Return where what may move begins: everything above stays, because something that stays depends on it.
+
+    In a notebook, whose cells import what they need, an import that nothing else uses moves like the rest.
+    """
     units = program.units
+    used = imports_in_use(program, stays)
+    cells = _has_cells(program)
     border = 0
     waiting = False
     for unit in units:
         if unit.index >= first:
             break
         wanted = unit.index in stays or is_for_workers(unit)
-        if (wanted and unit.kind in ("run", "setting")) or (waiting and unit.kind in ("import", "definition")):
+        imports = unit.kind in ("import", "definition") and (not cells or unit.index in used)
+        if (wanted and unit.kind in ("run", "setting")) or (waiting and imports):
             border = unit.index + 1
         waiting |= may_be_imported_for(unit)
     return border
@@ -295,7 +302,7 @@ def _moving(program: Program, border: int, first: float, stays: set[int], apart:
         if not any(unit.kind == "run" and not is_quiet(unit) and unit.index not in apart for unit in early):
             begin = tail
     moves: set[int] = set()
-    cells = any(line.comment and _CELL.match(line.comment.value) for node in _lines(program) for line in node)
+    cells = _has_cells(program)
     running = any(unit.kind == "guard" for unit in units[:begin])
     for unit in units[begin:end]:
         if unit.index in fixed or unit.index in apart:
@@ -304,12 +311,19 @@ def _moving(program: Program, border: int, first: float, stays: set[int], apart:
         running |= unit.kind == "guard" or not (passive or unit.kind == "import")
         if running and unit.kind != "guard" and (unit.kind != "import" or cells or unit.index > first):
             moves.add(unit.index)
+    for unit in reversed(units[max(begin, 1) : end]):
+        if is_text(unit.node) and unit.index + 1 < end and "guard" not in units[unit.index + 1].kind:
+            # a string that says what comes next
+            moves.discard(unit.index)
+            if unit.index + 1 in moves:
+                moves.add(unit.index)
     return moves
 
 
-def _lines(program: Program) -> Iterator[Sequence[cst.EmptyLine]]:
-    """Yield the blank lines and comments above each statement of the module."""
-    return (node.leading_lines for node in program.file.tree.module.body)
+def _has_cells(program: Program) -> bool:
+    """Whether the file is a notebook that was exported as a script."""
+    lines = (line for node in program.file.tree.module.body for line in node.leading_lines)
+    return any(line.comment and _CELL.match(line.comment.value) for line in lines)
 
 
 def _running(units: Sequence[Unit]) -> list[int]:
@@ -368,7 +382,10 @@ def _applicability(program: Program, moves: set[int], workers: Workers, *, risky
     file = program.file
     below = [unit for unit in program.units[min(moves) :] if unit.index not in moves and unit.kind != "guard"]
     bound = {name for index in moves for name in program.units[index].binds}
-    if below or risky or bound & workers.possible or looks_around(program) or _is_entry_point(file):
+    read = {
+        name for unit in program.units if unit.index not in moves and unit.kind == "constant" for name in unit.later
+    }
+    if below or risky or bound & (workers.possible | read) or looks_around(program) or _is_entry_point(file):
         return "unsafe"
     return "unsafe" if starts.importers(file.project, file.facts) else "safe"
 

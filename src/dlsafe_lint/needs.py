@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from dlsafe_lint.captures import File
 
-_LOOK_AROUND = frozenset({"globals", "locals", "vars", "eval", "exec", "dir"})
-
 
 class Workers(NamedTuple):
     """The names that workers need: by what certainly runs in them, and by what may."""
@@ -123,8 +121,7 @@ def needed_by_workers(program: Program) -> Workers:
     if looks_around(program):
         possible |= {name for unit in program.units for name, hows in unit.binds.items() if hows & {"def", "class"}}
     reads = [_reads(program, each) for each in (certain, certain | possible)]
-    lambdas = {name for unit in program.units if unit.kind in ("constant", "setting") for name in unit.later}
-    return Workers(reads[0], reads[1] | lambdas)
+    return Workers(reads[0], reads[1])
 
 
 def _reads(program: Program, names: Iterable[str]) -> set[str]:
@@ -150,9 +147,15 @@ def _is_dataset(file: File, name: str) -> bool:
 
 
 def looks_around(program: Program) -> bool:
-    """Whether the file looks names up by their strings."""
+    """Whether the file looks names of the module up by their strings."""
     facts = program.file.facts
-    return any(isinstance(call.func, Name) and call.func.id in _LOOK_AROUND for call in facts.calls)
+    for call in facts.calls:
+        name = call.func.id if isinstance(call.func, Name) else ""
+        if name in ("globals", "eval", "exec"):
+            return True
+        if name in ("vars", "locals", "dir") and not call.args and facts.runs_at_import(call.scope):
+            return True
+    return False
 
 
 def exported(program: Program) -> set[str]:

@@ -302,13 +302,20 @@ def _is_constant(file: File, node: cst.CSTNode) -> bool:
     match node:
         case cst.Pass() | cst.Global() | cst.TypeAlias():
             return True
-        case cst.Expr(value=cst.SimpleString() | cst.ConcatenatedString() | cst.Ellipsis()):
+        case cst.Expr(value=cst.Ellipsis()):
+            return True
+        case cst.Expr() if is_text(node):
             return True
         case cst.Assign(targets=targets, value=value):
             return all(_is_plain_target(each.target) for each in targets) and _is_pure(file, value)
         case cst.AnnAssign(target=cst.Name(), value=given):
             return given is None or _is_pure(file, given)
     return False
+
+
+def is_text(node: cst.CSTNode) -> bool:
+    """Tell whether a statement is nothing but a string."""
+    return isinstance(node, cst.Expr) and isinstance(node.value, (cst.SimpleString, cst.ConcatenatedString))
 
 
 def _is_plain_target(node: cst.BaseExpression) -> bool:
