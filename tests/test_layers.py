@@ -53,6 +53,8 @@ LAYERS = (
         "placing",
         "lifting",
         "indenting",
+        "top_level",
+        "needs",
         "guarding",
     },
     {"rules.*"},
