@@ -64,6 +64,8 @@ def steps(project: Project, facts: ModuleFacts) -> list[Step]:
     def make() -> list[Step]:
         found = list(_steps_in(project, facts, -1))
         for site, statement in ran_from(project, facts).items():
+            if any(_is_switched_off(facts, block) for block in facts.enclosing_blocks(statement)):
+                continue
             inner = project.modules[site.path]
             found += [step._replace(statement=statement) for step in _steps_in(project, inner, site.scope)]
         return sorted(found, key=lambda step: step.statement)
