@@ -195,6 +195,11 @@ CASES = [
     ),
     Case("TYPE_CHECKING or", package(CHECKING + "if TYPE_CHECKING or False:\n    from . import train", train=""), []),
     Case("a constant", package("DEBUG = False\nif DEBUG:\n    from . import train", train=""), []),
+    Case(
+        "a call under a constant",
+        package("DEBUG = False\ndef f():\n    from . import train\nif DEBUG:\n    f()", train=""),
+        [],
+    ),
     Case("a constant that holds", package("DEBUG = True\nif DEBUG:\n    from . import train", train=""), ["train"]),
     Case("if False", package("if False:\n    from . import train", train=""), []),
     Case("the main guard", package("if __name__ == '__main__':\n    from . import train", train=""), []),

@@ -108,3 +108,9 @@ def test_what_is_put_off(statement: str, loads: bool) -> None:
 def test_what_is_only_possible_is_not_counted_beside_what_is_likely() -> None:
     tested = "import doctest\nif __name__ == '__main__':\n    doctest.testmod()"
     assert said("from . import a, train", a=tested, train=SCRIPT) == {"pkg/__init__.py": [(1, ["pkg/train.py"], True)]}
+
+
+def test_a_package_in_a_folder_of_another_one_is_no_part_of_it_under_its_bare_name() -> None:
+    vendored = {"_vendor__other__init": "from . import a", "_vendor__other__a": SCRIPT}
+    found = said("import sys\nsys.path.append('pkg/_vendor')\nimport other\nimport other.a", **vendored)
+    assert found == {"pkg/_vendor/other/__init__.py": [(1, ["pkg/_vendor/other/a.py"], True)]}

@@ -64,6 +64,8 @@ def steps(project: Project, facts: ModuleFacts) -> list[Step]:
     def make() -> list[Step]:
         found = list(_steps_in(project, facts, -1))
         for site, statement in ran_from(project, facts).items():
+            if any(_is_switched_off(facts, block) for block in facts.enclosing_blocks(statement)):
+                continue
             inner = project.modules[site.path]
             found += [step._replace(statement=statement) for step in _steps_in(project, inner, site.scope)]
         return sorted(found, key=lambda step: step.statement)
@@ -112,6 +114,7 @@ class Loading:
         asked: per module every hop in an ``__init__`` that asks for it, whether it is there already or not.
         submodules: per package the submodules that it has as attributes.
         taken: the lazy names that a module takes while it is loaded itself, with its path.
+        tops: folders of packages that are imported by their bare names.
     """
 
     project: Project
@@ -122,6 +125,7 @@ class Loading:
     asked: dict[str, list[Hop]] = field(default_factory=dict)
     submodules: dict[str, set[str]] = field(default_factory=dict)
     taken: dict[tuple[str, str], str] = field(default_factory=dict)
+    tops: set[str] = field(default_factory=set)
 
     def copy(self) -> Loading:
         """Return one that goes on from here by itself."""
@@ -134,6 +138,7 @@ class Loading:
             {path: list(hops) for path, hops in self.asked.items()},
             {path: set(names) for path, names in self.submodules.items()},
             dict(self.taken),
+            set(self.tops),
         )
 
     def load(self, path: str) -> None:
@@ -240,6 +245,8 @@ class Loading:
         for count in range(1, len(parts) + 1):
             path = self.project.find(facts, ".".join(parts[:count]), level)
             if path is not None and (level or count > 1 or not self._in_package(path)):
+                if not level and count == 1 and path.endswith("/__init__.py"):
+                    self.tops.add(path.rpartition("/")[0])
                 yield path
 
     def _in_package(self, path: str) -> bool:

@@ -70,6 +70,9 @@ def _loading(project: Project, path: str, sure: Confidence) -> Iterator[tuple[st
     state = imported(project, around)
     if path not in state.progress:
         return
+    # what lies in `pkg/_vendor/packaging` and is imported as `packaging` is no module of `pkg`
+    top = max((folder for folder in state.tops if path.startswith(f"{folder}/")), key=len, default="")
+    around = tuple(package for package in around if package.startswith(top))
     direct = [hop for hop in state.asked.get(path, ()) if hop.module in around]
     for hop in direct:
         via = _hops(project, (hop,), path)
