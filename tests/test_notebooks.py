@@ -150,6 +150,7 @@ def test_nbformat_3_has_worksheets() -> None:
         ({"kernelspec": {"language": "julia", "name": "julia-1.9"}}, "a notebook in julia, not in Python"),
         ({"language_info": {"name": "python", "version": "2.7.12"}}, "a notebook in Python 2"),
         ({"kernelspec": {"name": "python2"}}, "a notebook in Python 2"),
+        ({"kernelspec": {"name": "conda-old", "display_name": "Python 2.7 (old)"}}, "a notebook in Python 2"),
     ],
 )
 def test_other_languages_are_passed_over(metadata: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -157,6 +158,18 @@ def test_other_languages_are_passed_over(metadata: dict[str, Any], message: str,
     report = lint(tmp_path)
     assert (report.findings, report.files) == ((), 0)
     assert report.warnings == (f"{(tmp_path / 'a.ipynb').as_posix()}: passed over: {message}",)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"language_info": {"name": "ipython", "version": 3}},
+        {"kernelspec": {"name": "x", "language": "python"}, "language_info": {"name": "python", "version": "2.7.6"}},
+        {"kernelspec": None, "language_info": []},
+    ],
+)
+def test_python_is_read_whatever_else_the_metadata_say(metadata: dict[str, Any]) -> None:
+    assert parse("x = 1", **metadata).text == "x = 1\n"
 
 
 @pytest.mark.parametrize(

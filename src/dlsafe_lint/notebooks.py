@@ -341,9 +341,10 @@ def _other_language(metadata: Any) -> str | None:
     name = info.get("name") or kernel.get("language") or "python"
     if not isinstance(name, str) or not name.lower().startswith(("python", "ipython")):
         return f"a notebook in {name}, not in Python"
-    if str(info.get("version", "")).startswith("2.") or kernel.get("name") == "python2":
-        return "a notebook in Python 2"
-    return None
+    # PyCharm writes `"version": "2.7.6"` into every notebook that it makes: only a kernel is a proof
+    said, old = (kernel.get("display_name"), "Python 2") if kernel else (info.get("version"), "2.")
+    is_old = str(said).startswith(old) or kernel.get("name") == "python2"
+    return "a notebook in Python 2" if is_old else None
 
 
 _KERNEL_KEYS = ("language_info", "kernelspec")
