@@ -241,6 +241,8 @@ def test_what_a_notebook_runs_all_the_same_is_no_finding(source: str, tmp_path: 
 def test_what_a_module_could_not_do(tmp_path: Path) -> None:
     write(tmp_path / "a.ipynb", "await f()", "from __future__ import annotations", UNUSED)
     assert said(lint(tmp_path)) == [("a.ipynb:cell 3", 1, "DLS001")]
+    fixed = lint(tmp_path, fix=True)
+    assert (fixed.fixed, fixed.warnings) == (1, ())
 
 
 # --- rules ---
