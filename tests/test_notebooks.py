@@ -279,6 +279,72 @@ class Data(Dataset):
     assert said(lint(tmp_path)) == [("a.ipynb:cell 2", 6, "DLS205"), ("a.ipynb:cell 3", 1, "DLS205")]
 
 
+HEAD = """\
+import functools
+import multiprocessing
+import torch.multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+from torch.utils.data import DataLoader, Dataset
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import Compose
+
+
+def work(batch):
+    return batch
+
+
+class Maker:
+    def __call__(self, batch):
+        return batch
+
+    def make(self, batch):
+        return batch"""
+WORK, MAKER = ("a.ipynb:cell 1", 11, "DLS205"), ("a.ipynb:cell 1", 15, "DLS205")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("DataLoader(range(8), num_workers=2, collate_fn=work)", [WORK]),
+        ("DataLoader(range(8), num_workers=2, worker_init_fn=functools.partial(work, 1))", [WORK]),
+        ("DataLoader(range(8), num_workers=2, collate_fn=Maker())", [MAKER]),
+        ("DataLoader(range(8), num_workers=2, collate_fn=Maker().make)", [MAKER]),
+        ("DataLoader(ImageFolder('x', transform=Compose([Maker()])), num_workers=2)", [MAKER]),
+        ("def load():\n    return DataLoader(range(8), num_workers=2, collate_fn=work)\n", [WORK]),
+        ("if __name__ == '__main__':\n    DataLoader(range(8), num_workers=2, collate_fn=work)\n", [WORK]),
+        ("multiprocessing.Process(target=work).start()", [WORK]),
+        ("with multiprocessing.Pool(2, initializer=work) as pool:\n    pool.map(work, [1])", [WORK]),
+        ("with ProcessPoolExecutor() as pool:\n    pool.submit(work, 1).result()", [WORK]),
+        ("torch.multiprocessing.spawn(work, nprocs=2)", [WORK]),
+        ("work(1)\nDataLoader(range(8), collate_fn=work)", []),
+        ("DataLoader(range(8), num_workers=0, collate_fn=work)", []),
+        ("DataLoader(range(8), num_workers=2, collate_fn=work, multiprocessing_context='fork')", []),
+        ("with multiprocessing.get_context('fork').Pool(2) as pool:\n    pool.map(work, [1])", []),
+        ("with ThreadPool(2) as pool:\n    pool.map(work, [1])", []),
+        ("with ThreadPoolExecutor() as pool:\n    pool.submit(work, 1)", []),
+        ("DataLoader(range(8), num_workers=2, sampler=Maker())", []),
+        ("%%writefile other.py\nDataLoader(range(8), num_workers=2, collate_fn=work)", []),
+    ],
+)
+def test_what_a_notebook_hands_to_workers(source: str, expected: list[tuple[str, int, str]], tmp_path: Path) -> None:
+    write(tmp_path / "a.ipynb", HEAD, source)
+    report = lint(tmp_path)
+    assert said(report) == expected
+    for finding in report.findings:
+        methods = [each.start_method for each in finding.breaks]
+        assert methods == (["fork", "spawn", "forkserver"] if "spawn(" in source else ["spawn", "forkserver"])
+        assert finding.fix is None
+
+
+def test_one_that_is_defined_twice_is_still_one_of_the_notebook(tmp_path: Path) -> None:
+    """Cells try one version after the other; in a module the first would no longer be what its name stands for."""
+    define = "def collate(batch):\n    return batch"
+    use = "DataLoader(range(8), num_workers=2, collate_fn=collate)"
+    write(tmp_path / "a.ipynb", IMPORTS, define, use, define, use)
+    assert {code for _, _, code in said(lint(tmp_path))} == {"DLS205"}
+
+
 def test_a_function_handed_over_by_a_module_of_the_project(tmp_path: Path) -> None:
     (tmp_path / "loading.py").write_text(
         "from torch.utils.data import DataLoader\n\n\n"

@@ -27,46 +27,16 @@ if TYPE_CHECKING:
 
 _RUN_AS_PYTHON = frozenset(
     {
-        "capture",
-        "debug",
-        "heat",
-        "ipytest",
-        "lprun",
-        "memit",
-        "mprun",
-        "notify",
-        "prun",
-        "pyinstrument",
-        "scalene",
-        "snakeviz",
-        "time",
-        "timeit",
-        "wandb",
+        *("capture", "debug", "prun", "time", "timeit"),
+        *("heat", "ipytest", "lprun", "memit", "mprun", "notify", "pyinstrument", "scalene", "snakeviz", "wandb"),
     }
 )
 """Cell magics below which there is Python that runs in the notebook; below the others there is something else."""
 
 _SHELL_WORDS = frozenset(
     {
-        *(
-            "bash",
-            "cat",
-            "cd",
-            "cp",
-            "git",
-            "less",
-            "ll",
-            "ls",
-            "man",
-            "mkdir",
-            "more",
-            "mv",
-            "pwd",
-            "rm",
-            "rmdir",
-            "wget",
-        ),
-        *("apt", "apt-get", "conda", "mamba", "pip", "python", "uv"),
+        *("bash", "cat", "cd", "cp", "git", "less", "ll", "ls", "man", "mkdir", "more", "mv", "pwd", "rm", "rmdir"),
+        *("apt", "apt-get", "conda", "mamba", "pip", "python", "uv", "wget"),
         *("autoreload", "config", "debug", "env", "history", "load", "load_ext", "matplotlib", "pylab", "reload_ext"),
         *("run", "time", "timeit", "who", "whos"),
     }
@@ -428,7 +398,7 @@ def _replacement(line: str) -> str | None:
     code = line[len(indent) :].rstrip()
     if assigned := _ASSIGNED.match(code):
         return f"{indent}{assigned['target']} = get_ipython()"
-    if _ESCAPE.match(code) or _HELP.fullmatch(code.rstrip("; ")):
+    if _ESCAPE.match(code) or ("?" in code and _HELP.fullmatch(code.rstrip("; "))):
         return f"{indent}pass" if indent else ""
     return None
 
