@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -189,6 +190,24 @@ def test_a_finding_that_a_change_has_nothing_to_do_with_is_not_reported(reposito
     repository.git("add", "train.py")
     accepted = repository.commit()
     assert accepted.returncode == 0, accepted.stdout
+
+
+def test_notebooks_are_left_out_unless_the_hook_is_given_them(repository: Repository) -> None:
+    notebook = json.dumps({"cells": [{"cell_type": "code", "source": LAMBDA}], "metadata": {}, "nbformat": 4})
+    (repository.folder / "train.ipynb").write_text(notebook, encoding="utf-8")
+    repository.git("add", "train.ipynb")
+    accepted = repository.commit()
+    assert accepted.returncode == 0, accepted.stdout
+
+    config = repository.folder / ".pre-commit-config.yaml"
+    text = config.read_text(encoding="utf-8")
+    hook = "- id: dlsafe-lint\n"
+    config.write_text(text.replace(hook, f"{hook}        types_or: [python, jupyter]\n"), encoding="utf-8")
+    (repository.folder / "train.ipynb").write_text(notebook + "\n", encoding="utf-8")
+    repository.git("add", "--all")
+    refused = repository.commit()
+    assert refused.returncode != 0
+    assert "train.ipynb:cell 1:5:" in refused.stdout
 
 
 def test_the_fixing_hook_writes_only_what_it_was_given(repository: Repository) -> None:

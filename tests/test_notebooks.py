@@ -150,6 +150,7 @@ def test_nbformat_3_has_worksheets() -> None:
         ({"kernelspec": {"language": "julia", "name": "julia-1.9"}}, "a notebook in julia, not in Python"),
         ({"language_info": {"name": "python", "version": "2.7.12"}}, "a notebook in Python 2"),
         ({"kernelspec": {"name": "python2"}}, "a notebook in Python 2"),
+        ({"kernelspec": {"name": "conda-old", "display_name": "Python 2.7 (old)"}}, "a notebook in Python 2"),
     ],
 )
 def test_other_languages_are_passed_over(metadata: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -157,6 +158,18 @@ def test_other_languages_are_passed_over(metadata: dict[str, Any], message: str,
     report = lint(tmp_path)
     assert (report.findings, report.files) == ((), 0)
     assert report.warnings == (f"{(tmp_path / 'a.ipynb').as_posix()}: passed over: {message}",)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"language_info": {"name": "ipython", "version": 3}},
+        {"kernelspec": {"name": "x", "language": "python"}, "language_info": {"name": "python", "version": "2.7.6"}},
+        {"kernelspec": None, "language_info": []},
+    ],
+)
+def test_python_is_read_whatever_else_the_metadata_say(metadata: dict[str, Any]) -> None:
+    assert parse("x = 1", **metadata).text == "x = 1\n"
 
 
 @pytest.mark.parametrize(
@@ -228,6 +241,8 @@ def test_what_a_notebook_runs_all_the_same_is_no_finding(source: str, tmp_path: 
 def test_what_a_module_could_not_do(tmp_path: Path) -> None:
     write(tmp_path / "a.ipynb", "await f()", "from __future__ import annotations", UNUSED)
     assert said(lint(tmp_path)) == [("a.ipynb:cell 3", 1, "DLS001")]
+    fixed = lint(tmp_path, fix=True)
+    assert (fixed.fixed, fixed.warnings) == (1, ())
 
 
 # --- rules ---
@@ -262,6 +277,72 @@ class Data(Dataset):
         "DataLoader(Data(Given()), num_workers=2)",
     )
     assert said(lint(tmp_path)) == [("a.ipynb:cell 2", 6, "DLS205"), ("a.ipynb:cell 3", 1, "DLS205")]
+
+
+HEAD = """\
+import functools
+import multiprocessing
+import torch.multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+from torch.utils.data import DataLoader, Dataset
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import Compose
+
+
+def work(batch):
+    return batch
+
+
+class Maker:
+    def __call__(self, batch):
+        return batch
+
+    def make(self, batch):
+        return batch"""
+WORK, MAKER = ("a.ipynb:cell 1", 11, "DLS205"), ("a.ipynb:cell 1", 15, "DLS205")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("DataLoader(range(8), num_workers=2, collate_fn=work)", [WORK]),
+        ("DataLoader(range(8), num_workers=2, worker_init_fn=functools.partial(work, 1))", [WORK]),
+        ("DataLoader(range(8), num_workers=2, collate_fn=Maker())", [MAKER]),
+        ("DataLoader(range(8), num_workers=2, collate_fn=Maker().make)", [MAKER]),
+        ("DataLoader(ImageFolder('x', transform=Compose([Maker()])), num_workers=2)", [MAKER]),
+        ("def load():\n    return DataLoader(range(8), num_workers=2, collate_fn=work)\n", [WORK]),
+        ("if __name__ == '__main__':\n    DataLoader(range(8), num_workers=2, collate_fn=work)\n", [WORK]),
+        ("multiprocessing.Process(target=work).start()", [WORK]),
+        ("with multiprocessing.Pool(2, initializer=work) as pool:\n    pool.map(work, [1])", [WORK]),
+        ("with ProcessPoolExecutor() as pool:\n    pool.submit(work, 1).result()", [WORK]),
+        ("torch.multiprocessing.spawn(work, nprocs=2)", [WORK]),
+        ("work(1)\nDataLoader(range(8), collate_fn=work)", []),
+        ("DataLoader(range(8), num_workers=0, collate_fn=work)", []),
+        ("DataLoader(range(8), num_workers=2, collate_fn=work, multiprocessing_context='fork')", []),
+        ("with multiprocessing.get_context('fork').Pool(2) as pool:\n    pool.map(work, [1])", []),
+        ("with ThreadPool(2) as pool:\n    pool.map(work, [1])", []),
+        ("with ThreadPoolExecutor() as pool:\n    pool.submit(work, 1)", []),
+        ("DataLoader(range(8), num_workers=2, sampler=Maker())", []),
+        ("%%writefile other.py\nDataLoader(range(8), num_workers=2, collate_fn=work)", []),
+    ],
+)
+def test_what_a_notebook_hands_to_workers(source: str, expected: list[tuple[str, int, str]], tmp_path: Path) -> None:
+    write(tmp_path / "a.ipynb", HEAD, source)
+    report = lint(tmp_path)
+    assert said(report) == expected
+    for finding in report.findings:
+        methods = [each.start_method for each in finding.breaks]
+        assert methods == (["fork", "spawn", "forkserver"] if "spawn(" in source else ["spawn", "forkserver"])
+        assert finding.fix is None
+
+
+def test_one_that_is_defined_twice_is_still_one_of_the_notebook(tmp_path: Path) -> None:
+    """Cells try one version after the other; in a module the first would no longer be what its name stands for."""
+    define = "def collate(batch):\n    return batch"
+    use = "DataLoader(range(8), num_workers=2, collate_fn=collate)"
+    write(tmp_path / "a.ipynb", IMPORTS, define, use, define, use)
+    assert {code for _, _, code in said(lint(tmp_path))} == {"DLS205"}
 
 
 def test_a_function_handed_over_by_a_module_of_the_project(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ def check(
     *,
     may_unbind: frozenset[str] = frozenset(),
     may_drop_comments: bool = False,
+    of_notebook: bool = False,
 ) -> str | None:
     """Tells whether a fixed text is one that we may write.
 
@@ -112,12 +113,14 @@ def check(
         may_unbind: module-level names that the fix removes on purpose (an import that moves into functions). Whoever
             still looks one up is reported all the same.
         may_drop_comments: the fix removes comments on purpose.
+        of_notebook: it is the text of a notebook, which may await outside of functions, and import from `__future__`
+            anywhere.
 
     Returns:
         None if the text is fine, otherwise what is wrong with it.
     """
     try:
-        old = _names(before)
+        old = _names(before, of_notebook=of_notebook)
     except _UNREADABLE as error:
         from dlsafe_lint.newer_grammar import lower
 
@@ -127,11 +130,11 @@ def check(
             return "it no longer parses"
         before, after = lowered[0], fixed[0]
         try:
-            old = _names(before)
+            old = _names(before, of_notebook=of_notebook)
         except _UNREADABLE as error:
             return f"it can't be checked: {_first_line(error)}"
     try:
-        new = _names(after)
+        new = _names(after, of_notebook=of_notebook)
     except _UNREADABLE as error:
         return f"it no longer parses: {_first_line(error)}"
 
@@ -261,11 +264,12 @@ def _wrong_names(old: _Names, new: _Names, may_unbind: frozenset[str]) -> Iterat
             yield f"it binds `{name}`, which meant something else before"
 
 
-def _names(text: str) -> _Names:
+def _names(text: str, *, of_notebook: bool) -> _Names:
     source = text.removeprefix("\ufeff")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes: not ours to report
-        compile(source, "<fixed>", "exec", dont_inherit=True)  # says more than the symbol table: `return` outside, ...
+        if not of_notebook:  # says more than the symbol table: `return` outside of a function, ...
+            compile(source, "<fixed>", "exec", dont_inherit=True)
         module = symtable.symtable(source, "<fixed>", "exec")
     bound: set[str] = set()
     looked_up: Counter[str] = Counter()

@@ -434,10 +434,11 @@ def _fix_file(state: _State, path: str, wanted: Sequence[Finding], refused: set[
     if not wanted:
         return []
     source = state.sources[path]
-    text, done = _checked(source.text, wanted)
+    of_notebook = source.notebook is not None
+    text, done = _checked(source.text, wanted, of_notebook=of_notebook)
     if not done:
         for finding in wanted:
-            text, done = _checked(source.text, [finding])
+            text, done = _checked(source.text, [finding], of_notebook=of_notebook)
             if done:
                 break
             refused.add((finding.path, finding.code, finding.message))
@@ -455,7 +456,7 @@ def _fix_file(state: _State, path: str, wanted: Sequence[Finding], refused: set[
     return done
 
 
-def _checked(text: str, wanted: Sequence[Finding]) -> tuple[str, list[Finding]]:
+def _checked(text: str, wanted: Sequence[Finding], *, of_notebook: bool) -> tuple[str, list[Finding]]:
     chosen = [finding.fix for finding in wanted if finding.fix]
     after, applied = fixes.apply(text, chosen)
     problem = fixes.check(
@@ -463,6 +464,7 @@ def _checked(text: str, wanted: Sequence[Finding]) -> tuple[str, list[Finding]]:
         after,
         may_unbind=frozenset().union(*(chosen[index].may_unbind for index in applied)),
         may_drop_comments=any(wanted[index].code == "DLS001" for index in applied),
+        of_notebook=of_notebook,
     )
     return (text, []) if problem else (after, [wanted[index] for index in applied])
 

@@ -27,46 +27,16 @@ if TYPE_CHECKING:
 
 _RUN_AS_PYTHON = frozenset(
     {
-        "capture",
-        "debug",
-        "heat",
-        "ipytest",
-        "lprun",
-        "memit",
-        "mprun",
-        "notify",
-        "prun",
-        "pyinstrument",
-        "scalene",
-        "snakeviz",
-        "time",
-        "timeit",
-        "wandb",
+        *("capture", "debug", "prun", "time", "timeit"),
+        *("heat", "ipytest", "lprun", "memit", "mprun", "notify", "pyinstrument", "scalene", "snakeviz", "wandb"),
     }
 )
 """Cell magics below which there is Python that runs in the notebook; below the others there is something else."""
 
 _SHELL_WORDS = frozenset(
     {
-        *(
-            "bash",
-            "cat",
-            "cd",
-            "cp",
-            "git",
-            "less",
-            "ll",
-            "ls",
-            "man",
-            "mkdir",
-            "more",
-            "mv",
-            "pwd",
-            "rm",
-            "rmdir",
-            "wget",
-        ),
-        *("apt", "apt-get", "conda", "mamba", "pip", "python", "uv"),
+        *("bash", "cat", "cd", "cp", "git", "less", "ll", "ls", "man", "mkdir", "more", "mv", "pwd", "rm", "rmdir"),
+        *("apt", "apt-get", "conda", "mamba", "pip", "python", "uv", "wget"),
         *("autoreload", "config", "debug", "env", "history", "load", "load_ext", "matplotlib", "pylab", "reload_ext"),
         *("run", "time", "timeit", "who", "whos"),
     }
@@ -341,9 +311,10 @@ def _other_language(metadata: Any) -> str | None:
     name = info.get("name") or kernel.get("language") or "python"
     if not isinstance(name, str) or not name.lower().startswith(("python", "ipython")):
         return f"a notebook in {name}, not in Python"
-    if str(info.get("version", "")).startswith("2.") or kernel.get("name") == "python2":
-        return "a notebook in Python 2"
-    return None
+    # PyCharm writes `"version": "2.7.6"` into every notebook that it makes: only a kernel is a proof
+    said, old = (kernel.get("display_name"), "Python 2") if kernel else (info.get("version"), "2.")
+    is_old = str(said).startswith(old) or kernel.get("name") == "python2"
+    return "a notebook in Python 2" if is_old else None
 
 
 _KERNEL_KEYS = ("language_info", "kernelspec")
@@ -427,7 +398,7 @@ def _replacement(line: str) -> str | None:
     code = line[len(indent) :].rstrip()
     if assigned := _ASSIGNED.match(code):
         return f"{indent}{assigned['target']} = get_ipython()"
-    if _ESCAPE.match(code) or _HELP.fullmatch(code.rstrip("; ")):
+    if _ESCAPE.match(code) or ("?" in code and _HELP.fullmatch(code.rstrip("; "))):
         return f"{indent}pass" if indent else ""
     return None
 
