@@ -154,6 +154,45 @@ def test_code_that_is_suppressed_is_not_changed(tmp_path: Path) -> None:
     assert "def masks(self):" in after
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "get_worker_info().dataset.file = h5py.File(loader)",
+        "info = get_worker_info()\n    info.dataset.file = None",
+        "torch.utils.data.get_worker_info().dataset.dataset.file = None",
+        "DataLoader(Images('a'), num_workers=2).dataset.file = None",
+        "loader = DataLoader(Images('a'), num_workers=2)\n    del loader.dataset.file",
+        "Subset(Images('a'), [0]).dataset.file = None",
+        "random_split(Images('a'), [1])[0].dataset.file = None",
+        "train, _ = random_split(Images('a'), [1, 1])\n    train.dataset.file = None",
+        "for part in random_split(Images('a'), [1, 1]):\n        part.dataset.file = None",
+        "ConcatDataset([Images('a')]).datasets[0].file = None",
+        "copy.copy(Images('a')).file = None",
+        "setattr(get_worker_info().dataset, 'file', None)",
+    ],
+)
+def test_there_is_no_fix_where_it_is_set_through_what_a_library_returns(line: str, tmp_path: Path) -> None:
+    imports = "from torch.utils.data import ConcatDataset, DataLoader, Subset, get_worker_info, random_split\n"
+    text = f"import copy\n\nimport torch\n{imports}{LIBRARIES}\n\n{OPENING}\n\ndef reopen(loader):\n    {line}\n"
+    assert fixed(text, tmp_path) == text
+    found = linter.run([tmp_path], Config(), root=tmp_path, cache=False).findings
+    assert "; there is no fix because `self.file` is " in found[0].help
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "args = argparse.ArgumentParser().parse_args()\n    args.file = args.file or 'a.h5'",
+        "h5py.File('a.h5').file = None",
+        "torch.backends.file = None",
+        "loader = torch.utils.data.DataLoader(Images('a'), num_workers=2)\n    loader.file = None",
+    ],
+)
+def test_what_a_library_has_of_its_own_is_no_reason_against_a_fix(lines: str, tmp_path: Path) -> None:
+    text = f"import argparse\nimport os\n\nimport torch\n{LIBRARIES}\n\n{OPENING}\n\ndef main():\n    {lines}\n"
+    assert fixed(text, tmp_path) == text.replace(OPENING, OPENED)
+
+
 HINDRANCES = {
     "`Images` has a `__getstate__` of its own": (
         "self.file = h5py.File(path)",
