@@ -495,6 +495,42 @@ CASES = {
             yield DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
         """,
     ),
+    "calls that keep what they are given, or compute from constants": (
+        """
+        from dataclasses import dataclass, field
+
+
+        def make(dataset):
+            @dataclass
+            class Options:
+                names: list = field(default_factory=list)
+                sizes: tuple = tuple([1, 2])
+                step = partial(max, 1)
+
+            def collate(batch, sizes=frozenset((1, 2))):
+                return Options()
+
+            return DataLoader(dataset, num_workers=2, collate_fn=collate)
+        """,
+        """
+        from dataclasses import dataclass, field
+
+
+        @dataclass
+        class Options:
+            names: list = field(default_factory=list)
+            sizes: tuple = tuple([1, 2])
+            step = partial(max, 1)
+
+
+        def collate(batch, sizes=frozenset((1, 2))):
+            return Options()
+
+
+        def make(dataset):
+            return DataLoader(dataset, num_workers=2, collate_fn=collate)
+        """,
+    ),
     "names from lists, dictionaries, streams and defaults": (
         """
         from collections import defaultdict
@@ -759,6 +795,22 @@ ADVICE = {
         "@ds.register\ndef c(b):\n    return b\nDataLoader(ds, num_workers=1, collate_fn=c)",
         "its decorator `ds.register` would run on import",
     ),
+    "a call in a class body": (
+        "class D(Dataset):\n    table = torch.randn(4)\nDataLoader(D(), num_workers=1)",
+        "`torch.randn`, which is called when it is defined, would run on import",
+    ),
+    "a class that is configured": (
+        "class D(Dataset):\n    def __init__(self, config=Config(1)):\n        pass\nDataLoader(D(), num_workers=1)",
+        "`Config`, which is called when it is defined, would run on import",
+    ),
+    "a call in a default": (
+        "def c(b, table=tuple(torch.randn(3))):\n    return b\nDataLoader(ds, num_workers=1, collate_fn=c)",
+        "`torch.randn`, which is called when it is defined, would run on import",
+    ),
+    "what a call in a default is given": (
+        "def c(b, names=tuple(NAMES)):\n    return b\nDataLoader(ds, num_workers=1, collate_fn=c)",
+        "`tuple`, which is called when it is defined, would run on import",
+    ),
     "bound twice": (
         (
             "if ds:\n    def c(b):\n        return b\nelse:\n    def c(b):\n        return 1\n"
@@ -785,7 +837,8 @@ ADVICE = {
 def test_where_there_is_only_advice(case: str, tmp_path: Path) -> None:
     body, words = ADVICE[case]
     inner = "".join(f"        {line}\n" for line in body.splitlines())
-    text = f"{IMPORTS}\n\nclass Maker:\n    def make(self, ds):\n{inner}\n\nclass Below(Dataset):\n    pass\n"
+    maker = f"class Maker:\n    def make(self, ds):\n{inner}"
+    text = f"{IMPORTS}\nimport torch\n\nNAMES = []\n\n\n{maker}\n\nclass Below(Dataset):\n    pass\n"
     found = [(said, fixed) for said, fixed in advice(text, tmp_path) if words in said]
     assert found
     assert not any(fixed for _, fixed in found)

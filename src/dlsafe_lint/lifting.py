@@ -58,6 +58,18 @@ _SAME_WHEREVER = frozenset(
 )
 """Decorators that mean the same when they run once, on import; their result has the name of what they decorate."""
 
+_DESCRIBING = frozenset({"dataclasses.field", "functools.partial", "typing.TypeVar", "typing.NewType"})
+"""What only keeps what it is given, and calls none of it then."""
+
+_COMPUTING = frozenset(
+    {
+        "tuple", "list", "dict", "set", "frozenset", "range", "slice", "str", "int", "float", "bool", "bytes",
+        "len", "min", "max", "sum", "abs", "round", "sorted", "re.compile", "pathlib.Path", "os.path.join",
+        "collections.OrderedDict", "collections.namedtuple",
+    }
+)  # fmt: skip
+"""What gives the same result for the same constants whenever it is called, and does nothing else."""
+
 _LOOK_AROUND = frozenset({"locals", "vars", "eval", "exec"})
 _KNOWN_BASES = ("torch.utils.data.", "typing.", "object", "abc.ABC")
 """How the library classes start whose attributes we know: a method that is added to a subclass hides none of them."""
@@ -759,9 +771,15 @@ def _check_early(file: File, piece: Piece, top: Line, moving: Collection[str]) -
     for decorator in (
         each for node in inside(piece) if isinstance(node, (cst.FunctionDef, cst.ClassDef)) for each in node.decorators
     ):
-        name = _decorator_name(file, decorator)
+        func = decorator.decorator.func if isinstance(decorator.decorator, cst.Call) else decorator.decorator
+        name = _library_name(file, func)
         if name not in _SAME_WHEREVER and not name.endswith((".setter", ".getter", ".deleter")):
             raise _NotLiftedError(f"its decorator `{_code(file, decorator.decorator)}` would run on import")
+    for node in reversed(list(inside(piece))):
+        if isinstance(node, cst.Call) and is_early(file, piece, node) and not _is_repeatable(file, node):
+            raise _NotLiftedError(
+                f"`{_code(file, node.func)}`, which is called when it is defined, would run on import"
+            )
     for node in names_in(file, piece):
         if not is_early(file, piece, node) or (facts.future_annotations and _is_annotation(file, node)):
             continue
@@ -783,17 +801,39 @@ def _is_there(file: File, name: cst.Name, top: Line) -> bool:
     return bool(kinds - {"if", "case", "guard", "typing", "never", "loop"})
 
 
-def _decorator_name(file: File, decorator: cst.Decorator) -> str:
-    """Return the library name of a decorator, "" if it is none."""
-    scope = scope_at(file, decorator)
-    node = decorator.decorator.func if isinstance(decorator.decorator, cst.Call) else decorator.decorator
+def _is_repeatable(file: File, call: cst.Call) -> bool:
+    """Whether a call means the same on import: it only keeps what it is given, or computes from constants.
+
+    Decorators have a list of their own.
+    """
+    if isinstance(file.tree.parents[call], cst.Decorator):
+        return True
+    name = _library_name(file, call.func)
+    return name in _DESCRIBING or (name in _COMPUTING and all(_is_fixed(file, each.value) for each in call.args))
+
+
+def _is_fixed(file: File, value: cst.BaseExpression) -> bool:
+    """Whether an expression is made of constants only."""
+    match value:
+        case cst.Call():
+            return _is_repeatable(file, value)
+        case cst.List(elements=elements) | cst.Tuple(elements=elements) | cst.Set(elements=elements):
+            return all(isinstance(each, cst.Element) and _is_fixed(file, each.value) for each in elements)
+        case cst.Dict(elements=pairs):
+            return all(isinstance(each, cst.DictElement) and _is_fixed(file, each.value) for each in pairs)
+    return is_constant(value)
+
+
+def _library_name(file: File, node: cst.BaseExpression) -> str:
+    """Return the library name of what is called, "" if it is none."""
+    scope, at = scope_at(file, node), number_of(file, node)
     parts: list[str] = []
     while isinstance(node, cst.Attribute):
         parts.append(node.attr.value)
         node = node.value
     if not isinstance(node, cst.Name):
         return ""
-    where = Where(file.facts, scope, number_of(file, decorator))
+    where = Where(file.facts, scope, at)
     for value in file.project.values(Name(node.value), where):
         if value.kind == "external":
             return ".".join([value.name, *reversed(parts)])
