@@ -49,6 +49,7 @@ LAYERS = (
         "naming",
         "functions",
         "placing",
+        "forwarding",
         "lifting",
         "indenting",
         "guarding",

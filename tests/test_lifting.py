@@ -495,6 +495,82 @@ CASES = {
             yield DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
         """,
     ),
+    "a lambda that only passes its arguments on": (
+        """
+        class Batch:
+            @classmethod
+            def from_list(cls, items):
+                return cls()
+
+
+        def collate_items(batch, r, *, n=1):
+            return batch
+
+
+        def init(worker):
+            pass
+
+
+        def make(dataset, r, n):
+            yield DataLoader(
+                dataset,
+                num_workers=2,
+                collate_fn=lambda batch: collate_items(batch, r),
+                worker_init_fn=lambda worker: init(worker),
+            )
+            collate = lambda batch: collate_items(batch, 3, n=n)
+            yield DataLoader(dataset, num_workers=2, collate_fn=collate)
+            yield DataLoader(dataset, num_workers=2, collate_fn=lambda items: Batch.from_list(items))
+            # more than that
+            yield DataLoader(dataset, num_workers=2, collate_fn=lambda batch: init(batch[0]))
+            yield DataLoader(dataset, num_workers=2, worker_init_fn=lambda worker: late(worker))
+
+
+        def late(worker):
+            pass
+        """,
+        """
+        class Batch:
+            @classmethod
+            def from_list(cls, items):
+                return cls()
+
+
+        def collate_items(batch, r, *, n=1):
+            return batch
+
+
+        def init(worker):
+            pass
+
+
+        def collate_fn(batch):
+            return init(batch[0])
+
+
+        def worker_init_fn(worker):
+            return late(worker)
+
+
+        def make(dataset, r, n):
+            yield DataLoader(
+                dataset,
+                num_workers=2,
+                collate_fn=partial(collate_items, r=r),
+                worker_init_fn=init,
+            )
+            collate = partial(collate_items, r=3, n=n)
+            yield DataLoader(dataset, num_workers=2, collate_fn=collate)
+            yield DataLoader(dataset, num_workers=2, collate_fn=Batch.from_list)
+            # more than that
+            yield DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
+            yield DataLoader(dataset, num_workers=2, worker_init_fn=worker_init_fn)
+
+
+        def late(worker):
+            pass
+        """,
+    ),
     "calls that keep what they are given, or compute from constants": (
         """
         from dataclasses import dataclass, field

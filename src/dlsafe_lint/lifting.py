@@ -30,6 +30,7 @@ from dlsafe_lint.captures import (
     why_not_sent,
 )
 from dlsafe_lint.facts import Name
+from dlsafe_lint.forwarding import Forward, forward
 from dlsafe_lint.functions import Handed, from_lambda, is_constant, moved, with_more_arguments, with_names
 from dlsafe_lint.holdings import Spot
 from dlsafe_lint.placing import Change, Line, draft, number_of, partial_at, top_of
@@ -74,6 +75,8 @@ _LOOK_AROUND = frozenset({"locals", "vars", "eval", "exec"})
 _KNOWN_BASES = ("torch.utils.data.", "typing.", "object", "abc.ABC")
 """How the library classes start whose attributes we know: a method that is added to a subclass hides none of them."""
 
+_HAND_OVER = "Hand over "
+
 _NO_SPACE = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 
 
@@ -113,6 +116,8 @@ def lift_lambda(file: File, found: cst.Lambda, role: str, given: dict[str, str])
         return Lift(None, f"write it as a function at module level: {why}")
     if made.title.endswith("method"):
         return Lift(made, "write it as a method")
+    if made.title.startswith(_HAND_OVER):
+        return Lift(made, f"h{made.title[1:]}{_with_partial(_quoted(name) for name in taken.values)}")
     receiver = _receiver(file, taken)
     names = (f"attributes of `{name}`" if name == receiver else f"`{name}`" for name in taken.values)
     return Lift(made, f"write it as a function at module level{_with_partial(names)}")
@@ -175,6 +180,9 @@ def _lambda(file: File, found: cst.Lambda, role: str, taken: Captures, given: di
             raise _NotLiftedError(f"it uses {_words(guarded)}, which workers don't have: put that above the main guard")
         return _in_place(file, found, variable)
     receiver = _receiver(file, taken)
+    passed_on = forward(file, found, taken, number_of(file, _top(file, found))) if receiver is None else None
+    if passed_on is not None and (not passed_on.handed or _open_call(file, found) is None):
+        return _forwarded(file, found, taken, passed_on)
     if variable is not None and receiver is None:
         return _definition(file, variable, given)
     wanted = naming.role(file, found, role)
@@ -204,6 +212,15 @@ def _lambda(file: File, found: cst.Lambda, role: str, taken: Captures, given: di
     _hand_over(file, found, cst.Name(name), handed, change)
     imports += [line for each in others for line in _imports(file, each.piece, change)]
     return draft(file, title, change, "unsafe" if handed or imports else "safe")
+
+
+def _forwarded(file: File, found: cst.Lambda, taken: Captures, passed_on: Forward) -> Draft:
+    """Return the fix that hands over the function that the lambda calls."""
+    _values(file, found, taken)
+    change = Change(_top(file, found))
+    _hand_over(file, found, passed_on.function, passed_on.handed, change)
+    title = f"{_HAND_OVER}`{_code(file, passed_on.function)}` itself"
+    return draft(file, title, change, "unsafe" if passed_on.handed else "safe")
 
 
 def _variable(file: File, found: cst.Lambda) -> _Definition | None:
