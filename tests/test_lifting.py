@@ -194,6 +194,32 @@ CASES = {
             return DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
         """,
     ),
+    "what checkers are told of an import is told of its copy": (
+        """
+        def make(dataset):
+            import msgpack  # type: ignore[import-untyped]
+            from json import dumps, loads  # noqa: F401
+            import lz4  # fast
+
+            return DataLoader(dataset, num_workers=2, collate_fn=lambda batch: msgpack.dumps(loads(lz4.do(batch))))
+        """,
+        """
+        def collate_fn(batch):
+            import msgpack  # type: ignore[import-untyped]
+            from json import loads  # noqa: F401
+            import lz4
+
+            return msgpack.dumps(loads(lz4.do(batch)))
+
+
+        def make(dataset):
+            import msgpack  # type: ignore[import-untyped]
+            from json import dumps, loads  # noqa: F401
+            import lz4  # fast
+
+            return DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
+        """,
+    ),
     "an import that the module has as well is none of its own": (
         """
         def make(dataset):
@@ -257,11 +283,11 @@ CASES = {
             return sum(batch)
 
 
-        def second_fn(batch):
+        def max_batch(batch):
             return max(batch)
 
 
-        second = second_fn  # type: Callable[[list], int]
+        second = max_batch  # type: Callable[[list], int]
 
 
         def third(batch: list, n: int = 1, *, end: int) -> list:
@@ -330,7 +356,7 @@ CASES = {
                 self.transform = transforms.Compose(
                     [
                         transforms.Lambda(self._transform_item),
-                        partial(self._transform_2, offset=offset),
+                        partial(self._scaled_transform, offset=offset),
                     ]
                 )
                 self._transform = None
@@ -338,7 +364,7 @@ CASES = {
             def _transform_item(self, x):
                 return x * self.scale
 
-            def _transform_2(self, x, offset):
+            def _scaled_transform(self, x, offset):
                 return x + offset if self.scale else x
 
             # how many there are
@@ -569,6 +595,52 @@ CASES = {
 
         def late(worker):
             pass
+        """,
+    ),
+    "a name that is taken gives way to what is called, or to what is around": (
+        """
+        class Cropped(Dataset):
+            def __init__(self, transform=None):
+                transform_list = [
+                    lambda image: image / 255,
+                    lambda image: image.crop((0, 0, 8, 8)),
+                    lambda image: image.crop((1, 1, 8, 8)),
+                    lambda image: image.crop((2, 2, 8, 8)) * 2,
+                ]
+                self.transform = transforms.Compose(transform_list)
+
+            def __len__(self):
+                return 1
+        """,
+        """
+        def transform_item(image):
+            return image / 255
+
+
+        def crop(image):
+            return image.crop((0, 0, 8, 8))
+
+
+        def crop_image(image):
+            return image.crop((1, 1, 8, 8))
+
+
+        def cropped_transform(image):
+            return image.crop((2, 2, 8, 8)) * 2
+
+
+        class Cropped(Dataset):
+            def __init__(self, transform=None):
+                transform_list = [
+                    transform_item,
+                    crop,
+                    crop_image,
+                    cropped_transform,
+                ]
+                self.transform = transforms.Compose(transform_list)
+
+            def __len__(self):
+                return 1
         """,
     ),
     "calls that keep what they are given, or compute from constants": (

@@ -7,6 +7,7 @@ method. Where that would mean something else, or could not be sent either, there
 from __future__ import annotations
 
 import itertools
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
@@ -74,6 +75,8 @@ _COMPUTING = frozenset(
 _LOOK_AROUND = frozenset({"locals", "vars", "eval", "exec"})
 _KNOWN_BASES = ("torch.utils.data.", "typing.", "object", "abc.ABC")
 """How the library classes start whose attributes we know: a method that is added to a subclass hides none of them."""
+
+_DIRECTIVE = re.compile(r"#\s*(type:|noqa|pylint:|pyright:|mypy:|ruff:)")
 
 _HAND_OVER = "Hand over "
 
@@ -360,7 +363,7 @@ def _annotation(file: File, piece: Piece, name: str, scope: int) -> cst.Annotati
 
 def _new_name(file: File, found: cst.Lambda, wanted: str, given: dict[str, str]) -> str:
     """Return a name that is free; lambdas that are the same and do the same share it."""
-    name = naming.fresh(file, wanted, _others(file, found, given))
+    name = naming.fresh(file, wanted, _others(file, found, given), found, naming.around(file, found))
     given[name] = _code(file, found)
     return name
 
@@ -443,14 +446,23 @@ def _imports(file: File, piece: Piece, change: Change | None = None) -> list[cst
         reduced = statement.with_changes(names=[alias.with_changes(comma=cst.MaybeSentinel.DEFAULT)])
         if isinstance(reduced, cst.ImportFrom):
             reduced = reduced.with_changes(lpar=None, rpar=None)
-        made.append(cst.SimpleStatementLine([reduced]))
         line = file.tree.parents[statement]
+        made.append(_with_directive(cst.SimpleStatementLine([reduced]), line))
         scope = file.facts.imports[number].scope
         others = [each for each in file.tree.names(name) if each not in within and binder(file, each) == scope]
         tried = any(isinstance(each, (cst.Try, cst.TryStar)) for each in file.tree.enclosing(statement))
         if change is not None and len(names) == 1 and not others and not tried and _is_bare(line):
             change.gone.append(line)
             change.unbinds += [name] if scope == 0 else []
+    return made
+
+
+def _with_directive(made: cst.SimpleStatementLine, line: cst.CSTNode) -> cst.SimpleStatementLine:
+    """Return an import with what its line tells type checkers and linters: ``# type: ignore``, ``# noqa``."""
+    if isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1:
+        comment = line.trailing_whitespace.comment
+        if comment is not None and _DIRECTIVE.match(comment.value):
+            return made.with_changes(trailing_whitespace=line.trailing_whitespace)
     return made
 
 
@@ -538,7 +550,7 @@ def _method(
     attributes = {node.attr.value for node in inside(file.tree.module) if isinstance(node, cst.Attribute)}
     family = [base.site for base in bases if base.site is not None] + project.subclasses(site)
     attributes.update(name for each in family for name in project.scope(each).bindings)
-    name = naming.fresh(file, f"_{wanted}", {*given, *attributes})
+    name = naming.fresh(file, f"_{wanted}", {*given, *attributes}, around=naming.around(file, found))
     given[name] = _code(file, found)
     holder = _last_part(file, file.tree.statements[owner.statement])
     method = from_lambda(file.tree.module, found, name, handed=handed, first=_imports(file, found), receiver=receiver)
@@ -635,7 +647,8 @@ def _move(
     uses = {each.name: _uses(file, each) for each in definitions}
     twin = _existing(file, definitions[0], change) if len(definitions) == 1 and not handed else None
     names = {
-        each.name: twin or naming.kept(file, each.name, each.scope, uses[each.name], _others(file, each.piece, given))
+        each.name: twin
+        or naming.kept(file, each.name, each.scope, uses[each.name], _others(file, each.piece, given), each.piece)
         for each in definitions
     }
     renamed: dict[cst.CSTNode, cst.CSTNode] = {}
