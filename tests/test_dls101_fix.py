@@ -193,6 +193,18 @@ def test_what_a_library_has_of_its_own_is_no_reason_against_a_fix(lines: str, tm
     assert fixed(text, tmp_path) == text.replace(OPENING, OPENED)
 
 
+@pytest.mark.parametrize("others", ["", "\n        self.version = h5py.__version__"])
+def test_what_checkers_are_told_of_an_import_goes_with_it(others: str, tmp_path: Path) -> None:
+    line = "import h5py  # type: ignore[import-untyped]"
+    opening = OPENING.replace("        self.file", f"        {line}\n        self.file").replace(
+        "(path)\n", f"(path){others}\n"
+    )
+    text = f"import os\n\nfrom torch.utils.data import Dataset\n\n\n{opening}"
+    after = fixed(text, tmp_path)
+    assert f"!= os.getpid():\n            {line}\n\n            self._file = None\n" in after
+    assert after.count(line) == (2 if others else 1)
+
+
 HINDRANCES = {
     "`Images` has a `__getstate__` of its own": (
         "self.file = h5py.File(path)",

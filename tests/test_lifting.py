@@ -220,6 +220,56 @@ CASES = {
             return DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
         """,
     ),
+    "below the heading of a section, above what is about the next statement": (
+        """
+        N = 1
+
+        # ---------------------------------------------------------------
+        # loaders
+        # ---------------------------------------------------------------
+
+
+        # for training
+        def first(dataset):
+            return DataLoader(dataset, num_workers=2, collate_fn=lambda batch: batch[0])
+
+
+        # ===== others =====
+        def second(dataset):
+            yield DataLoader(dataset, num_workers=2, collate_fn=lambda batch: batch[1])
+            yield DataLoader(dataset, num_workers=2, collate_fn=lambda batch: batch[2])
+        """,
+        """
+        N = 1
+
+        # ---------------------------------------------------------------
+        # loaders
+        # ---------------------------------------------------------------
+
+
+        def collate_fn(batch):
+            return batch[0]
+
+
+        # for training
+        def first(dataset):
+            return DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
+
+
+        # ===== others =====
+        def collate(batch):
+            return batch[1]
+
+
+        def collate_batch(batch):
+            return batch[2]
+
+
+        def second(dataset):
+            yield DataLoader(dataset, num_workers=2, collate_fn=collate)
+            yield DataLoader(dataset, num_workers=2, collate_fn=collate_batch)
+        """,
+    ),
     "an import that the module has as well is none of its own": (
         """
         def make(dataset):

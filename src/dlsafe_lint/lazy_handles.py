@@ -24,6 +24,7 @@ from dlsafe_lint.lazy_closing import Closers
 from dlsafe_lint.lazy_property import assigned, code, is_attribute
 from dlsafe_lint.project import Where
 from dlsafe_lint.rule import Draft
+from dlsafe_lint.suppressions import is_for_other_checkers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -487,7 +488,12 @@ class Change:
         new.append(lazy_property.state(self.module, self.receiver, [opening.helper for opening in made]))
         changed = self.tree.replaced(constructor, replacements)
         klass_changed = self.tree.replaced(klass, {**replacements, constructor: cst.FlattenSentinel([changed, *new])})
-        return klass_changed if lazy_property.comments(klass) == lazy_property.comments(klass_changed) else None
+        before, after = (lazy_property.comments(each) for each in (klass, klass_changed))
+        for each in before:
+            if each not in after:
+                return None
+            after.remove(each)
+        return klass_changed if all(map(is_for_other_checkers, after)) else None
 
     def _lines_instead(self, opening: _Opening) -> list[cst.SimpleStatementLine]:
         """Return what the constructor does instead of opening."""
@@ -600,7 +606,9 @@ class Change:
         for number in numbers:
             line = self.tree.line_of(self.tree.statements[number])
             assert isinstance(line, cst.SimpleStatementLine)
-            lines.append(line.with_changes(trailing_whitespace=cst.TrailingWhitespace()))
+            comment = line.trailing_whitespace.comment
+            stays = comment is not None and is_for_other_checkers(comment.value)
+            lines.append(line if stays else line.with_changes(trailing_whitespace=cst.TrailingWhitespace()))
         return lines
 
     def _drop_imports(self, made: Sequence[_Opening]) -> None:
@@ -617,7 +625,7 @@ class Change:
                 for name in names
                 for node in self.tree.names(name)
             )
-            if not is_used and not lazy_property.comments(line):
+            if not is_used and all(map(is_for_other_checkers, lazy_property.comments(line))):
                 self.lines[line] = []
 
     def _replace_local(self, binding: cst.SimpleStatementLine, statement: int, made: Sequence[_Opening]) -> None:

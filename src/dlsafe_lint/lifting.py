@@ -7,7 +7,6 @@ method. Where that would mean something else, or could not be sent either, there
 from __future__ import annotations
 
 import itertools
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
@@ -36,6 +35,7 @@ from dlsafe_lint.functions import Handed, from_lambda, is_constant, moved, with_
 from dlsafe_lint.holdings import Spot
 from dlsafe_lint.placing import Change, Line, draft, number_of, partial_at, top_of
 from dlsafe_lint.project import Site, Where
+from dlsafe_lint.suppressions import is_for_other_checkers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -75,8 +75,6 @@ _COMPUTING = frozenset(
 _LOOK_AROUND = frozenset({"locals", "vars", "eval", "exec"})
 _KNOWN_BASES = ("torch.utils.data.", "typing.", "object", "abc.ABC")
 """How the library classes start whose attributes we know: a method that is added to a subclass hides none of them."""
-
-_DIRECTIVE = re.compile(r"#\s*(type:|noqa|pylint:|pyright:|mypy:|ruff:)")
 
 _HAND_OVER = "Hand over "
 
@@ -461,7 +459,7 @@ def _with_directive(made: cst.SimpleStatementLine, line: cst.CSTNode) -> cst.Sim
     """Return an import with what its line tells type checkers and linters: ``# type: ignore``, ``# noqa``."""
     if isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1:
         comment = line.trailing_whitespace.comment
-        if comment is not None and _DIRECTIVE.match(comment.value):
+        if comment is not None and is_for_other_checkers(comment.value):
             return made.with_changes(trailing_whitespace=line.trailing_whitespace)
     return made
 
