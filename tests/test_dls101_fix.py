@@ -193,6 +193,19 @@ def test_what_a_library_has_of_its_own_is_no_reason_against_a_fix(lines: str, tm
     assert fixed(text, tmp_path) == text.replace(OPENING, OPENED)
 
 
+@pytest.mark.parametrize("any_", ["", "from typing import Any\n"])
+@pytest.mark.parametrize(
+    ("opener", "kind"),
+    [("h5py.File(path)", "h5py.File"), ("lmdb.open(path)", "lmdb.Environment"), ("open(path)", "")],
+)
+def test_where_there_are_types_what_is_written_has_types(opener: str, kind: str, any_: str, tmp_path: Path) -> None:
+    opening = OPENING.replace("path):", "path: str) -> None:").replace("h5py.File(path)", opener)
+    after = fixed(f"import os\n{any_}\nimport lmdb\n{LIBRARIES}\n\n{opening}", tmp_path)
+    assert f"def file(self){f' -> {kind}' if kind else ''}:\n" in after
+    assert f"self._file{f': tuple[int, {kind}] | None' if kind else ''} = None\n\n" in after
+    assert f"def __getstate__(self) -> dict[str, {'Any' if any_ else 'object'}]:\n" in after
+
+
 @pytest.mark.parametrize("others", ["", "\n        self.version = h5py.__version__"])
 def test_what_checkers_are_told_of_an_import_goes_with_it(others: str, tmp_path: Path) -> None:
     line = "import h5py  # type: ignore[import-untyped]"

@@ -53,6 +53,9 @@ _MODE_SECOND = frozenset(
     }
 )  # fmt: skip
 
+RESULT_CLASSES = {"lmdb.open": "Environment", "sqlite3.connect": "Connection", "tarfile.open": "TarFile"}
+"""Openers that are functions, and the class in the same module that their handle is an instance of."""
+
 _PLAIN_RESULTS = frozenset(
     {
         "PIL", "argparse", "configparser", "csv", "cv2", "easydict", "ffcv", "glob", "h5netcdf", "h5py", "hydra", "io",
