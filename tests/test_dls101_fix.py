@@ -154,6 +154,70 @@ def test_code_that_is_suppressed_is_not_changed(tmp_path: Path) -> None:
     assert "def masks(self):" in after
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "get_worker_info().dataset.file = h5py.File(loader)",
+        "info = get_worker_info()\n    info.dataset.file = None",
+        "torch.utils.data.get_worker_info().dataset.dataset.file = None",
+        "DataLoader(Images('a'), num_workers=2).dataset.file = None",
+        "loader = DataLoader(Images('a'), num_workers=2)\n    del loader.dataset.file",
+        "Subset(Images('a'), [0]).dataset.file = None",
+        "random_split(Images('a'), [1])[0].dataset.file = None",
+        "train, _ = random_split(Images('a'), [1, 1])\n    train.dataset.file = None",
+        "for part in random_split(Images('a'), [1, 1]):\n        part.dataset.file = None",
+        "ConcatDataset([Images('a')]).datasets[0].file = None",
+        "copy.copy(Images('a')).file = None",
+        "setattr(get_worker_info().dataset, 'file', None)",
+    ],
+)
+def test_there_is_no_fix_where_it_is_set_through_what_a_library_returns(line: str, tmp_path: Path) -> None:
+    imports = "from torch.utils.data import ConcatDataset, DataLoader, Subset, get_worker_info, random_split\n"
+    text = f"import copy\n\nimport torch\n{imports}{LIBRARIES}\n\n{OPENING}\n\ndef reopen(loader):\n    {line}\n"
+    assert fixed(text, tmp_path) == text
+    found = linter.run([tmp_path], Config(), root=tmp_path, cache=False).findings
+    assert "; there is no fix because `self.file` is " in found[0].help
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "args = argparse.ArgumentParser().parse_args()\n    args.file = args.file or 'a.h5'",
+        "h5py.File('a.h5').file = None",
+        "torch.backends.file = None",
+        "loader = torch.utils.data.DataLoader(Images('a'), num_workers=2)\n    loader.file = None",
+    ],
+)
+def test_what_a_library_has_of_its_own_is_no_reason_against_a_fix(lines: str, tmp_path: Path) -> None:
+    text = f"import argparse\nimport os\n\nimport torch\n{LIBRARIES}\n\n{OPENING}\n\ndef main():\n    {lines}\n"
+    assert fixed(text, tmp_path) == text.replace(OPENING, OPENED)
+
+
+@pytest.mark.parametrize("any_", ["", "from typing import Any\n"])
+@pytest.mark.parametrize(
+    ("opener", "kind"),
+    [("h5py.File(path)", "h5py.File"), ("lmdb.open(path)", "lmdb.Environment"), ("open(path)", "")],
+)
+def test_where_there_are_types_what_is_written_has_types(opener: str, kind: str, any_: str, tmp_path: Path) -> None:
+    opening = OPENING.replace("path):", "path: str) -> None:").replace("h5py.File(path)", opener)
+    after = fixed(f"import os\n{any_}\nimport lmdb\n{LIBRARIES}\n\n{opening}", tmp_path)
+    assert f"def file(self){f' -> {kind}' if kind else ''}:\n" in after
+    assert f"self._file{f': tuple[int, {kind}] | None' if kind else ''} = None\n\n" in after
+    assert f"def __getstate__(self) -> dict[str, {'Any' if any_ else 'object'}]:\n" in after
+
+
+@pytest.mark.parametrize("others", ["", "\n        self.version = h5py.__version__"])
+def test_what_checkers_are_told_of_an_import_goes_with_it(others: str, tmp_path: Path) -> None:
+    line = "import h5py  # type: ignore[import-untyped]"
+    opening = OPENING.replace("        self.file", f"        {line}\n        self.file").replace(
+        "(path)\n", f"(path){others}\n"
+    )
+    text = f"import os\n\nfrom torch.utils.data import Dataset\n\n\n{opening}"
+    after = fixed(text, tmp_path)
+    assert f"!= os.getpid():\n            {line}\n\n            self._file = None\n" in after
+    assert after.count(line) == (2 if others else 1)
+
+
 HINDRANCES = {
     "`Images` has a `__getstate__` of its own": (
         "self.file = h5py.File(path)",

@@ -51,6 +51,7 @@ LAYERS = (
         "naming",
         "functions",
         "placing",
+        "forwarding",
         "lifting",
         "indenting",
         "top_level",

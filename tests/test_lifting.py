@@ -194,6 +194,82 @@ CASES = {
             return DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
         """,
     ),
+    "what checkers are told of an import is told of its copy": (
+        """
+        def make(dataset):
+            import msgpack  # type: ignore[import-untyped]
+            from json import dumps, loads  # noqa: F401
+            import lz4  # fast
+
+            return DataLoader(dataset, num_workers=2, collate_fn=lambda batch: msgpack.dumps(loads(lz4.do(batch))))
+        """,
+        """
+        def collate_fn(batch):
+            import msgpack  # type: ignore[import-untyped]
+            from json import loads  # noqa: F401
+            import lz4
+
+            return msgpack.dumps(loads(lz4.do(batch)))
+
+
+        def make(dataset):
+            import msgpack  # type: ignore[import-untyped]
+            from json import dumps, loads  # noqa: F401
+            import lz4  # fast
+
+            return DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
+        """,
+    ),
+    "below the heading of a section, above what is about the next statement": (
+        """
+        N = 1
+
+        # ---------------------------------------------------------------
+        # loaders
+        # ---------------------------------------------------------------
+
+
+        # for training
+        def first(dataset):
+            return DataLoader(dataset, num_workers=2, collate_fn=lambda batch: batch[0])
+
+
+        # ===== others =====
+        def second(dataset):
+            yield DataLoader(dataset, num_workers=2, collate_fn=lambda batch: batch[1])
+            yield DataLoader(dataset, num_workers=2, collate_fn=lambda batch: batch[2])
+        """,
+        """
+        N = 1
+
+        # ---------------------------------------------------------------
+        # loaders
+        # ---------------------------------------------------------------
+
+
+        def collate_fn(batch):
+            return batch[0]
+
+
+        # for training
+        def first(dataset):
+            return DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
+
+
+        # ===== others =====
+        def collate(batch):
+            return batch[1]
+
+
+        def collate_batch(batch):
+            return batch[2]
+
+
+        def second(dataset):
+            yield DataLoader(dataset, num_workers=2, collate_fn=collate)
+            yield DataLoader(dataset, num_workers=2, collate_fn=collate_batch)
+        """,
+    ),
     "an import that the module has as well is none of its own": (
         """
         def make(dataset):
@@ -257,11 +333,11 @@ CASES = {
             return sum(batch)
 
 
-        def second_fn(batch):
+        def max_batch(batch):
             return max(batch)
 
 
-        second = second_fn  # type: Callable[[list], int]
+        second = max_batch  # type: Callable[[list], int]
 
 
         def third(batch: list, n: int = 1, *, end: int) -> list:
@@ -330,7 +406,7 @@ CASES = {
                 self.transform = transforms.Compose(
                     [
                         transforms.Lambda(self._transform_item),
-                        partial(self._transform_2, offset=offset),
+                        partial(self._scaled_transform, offset=offset),
                     ]
                 )
                 self._transform = None
@@ -338,7 +414,7 @@ CASES = {
             def _transform_item(self, x):
                 return x * self.scale
 
-            def _transform_2(self, x, offset):
+            def _scaled_transform(self, x, offset):
                 return x + offset if self.scale else x
 
             # how many there are
@@ -493,6 +569,164 @@ CASES = {
             yield DataLoader(dataset, num_workers=2, collate_fn=lambda batch: batch)  # dlsafe: ignore[DLS201] fork
             yield DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
             yield DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
+        """,
+    ),
+    "a lambda that only passes its arguments on": (
+        """
+        class Batch:
+            @classmethod
+            def from_list(cls, items):
+                return cls()
+
+
+        def collate_items(batch, r, *, n=1):
+            return batch
+
+
+        def init(worker):
+            pass
+
+
+        def make(dataset, r, n):
+            yield DataLoader(
+                dataset,
+                num_workers=2,
+                collate_fn=lambda batch: collate_items(batch, r),
+                worker_init_fn=lambda worker: init(worker),
+            )
+            collate = lambda batch: collate_items(batch, 3, n=n)
+            yield DataLoader(dataset, num_workers=2, collate_fn=collate)
+            yield DataLoader(dataset, num_workers=2, collate_fn=lambda items: Batch.from_list(items))
+            # more than that
+            yield DataLoader(dataset, num_workers=2, collate_fn=lambda batch: init(batch[0]))
+            yield DataLoader(dataset, num_workers=2, worker_init_fn=lambda worker: late(worker))
+
+
+        def late(worker):
+            pass
+        """,
+        """
+        class Batch:
+            @classmethod
+            def from_list(cls, items):
+                return cls()
+
+
+        def collate_items(batch, r, *, n=1):
+            return batch
+
+
+        def init(worker):
+            pass
+
+
+        def collate_fn(batch):
+            return init(batch[0])
+
+
+        def worker_init_fn(worker):
+            return late(worker)
+
+
+        def make(dataset, r, n):
+            yield DataLoader(
+                dataset,
+                num_workers=2,
+                collate_fn=partial(collate_items, r=r),
+                worker_init_fn=init,
+            )
+            collate = partial(collate_items, r=3, n=n)
+            yield DataLoader(dataset, num_workers=2, collate_fn=collate)
+            yield DataLoader(dataset, num_workers=2, collate_fn=Batch.from_list)
+            # more than that
+            yield DataLoader(dataset, num_workers=2, collate_fn=collate_fn)
+            yield DataLoader(dataset, num_workers=2, worker_init_fn=worker_init_fn)
+
+
+        def late(worker):
+            pass
+        """,
+    ),
+    "a name that is taken gives way to what is called, or to what is around": (
+        """
+        class Cropped(Dataset):
+            def __init__(self, transform=None):
+                transform_list = [
+                    lambda image: image / 255,
+                    lambda image: image.crop((0, 0, 8, 8)),
+                    lambda image: image.crop((1, 1, 8, 8)),
+                    lambda image: image.crop((2, 2, 8, 8)) * 2,
+                ]
+                self.transform = transforms.Compose(transform_list)
+
+            def __len__(self):
+                return 1
+        """,
+        """
+        def transform_item(image):
+            return image / 255
+
+
+        def crop(image):
+            return image.crop((0, 0, 8, 8))
+
+
+        def crop_image(image):
+            return image.crop((1, 1, 8, 8))
+
+
+        def cropped_transform(image):
+            return image.crop((2, 2, 8, 8)) * 2
+
+
+        class Cropped(Dataset):
+            def __init__(self, transform=None):
+                transform_list = [
+                    transform_item,
+                    crop,
+                    crop_image,
+                    cropped_transform,
+                ]
+                self.transform = transforms.Compose(transform_list)
+
+            def __len__(self):
+                return 1
+        """,
+    ),
+    "calls that keep what they are given, or compute from constants": (
+        """
+        from dataclasses import dataclass, field
+
+
+        def make(dataset):
+            @dataclass
+            class Options:
+                names: list = field(default_factory=list)
+                sizes: tuple = tuple([1, 2])
+                step = partial(max, 1)
+
+            def collate(batch, sizes=frozenset((1, 2))):
+                return Options()
+
+            return DataLoader(dataset, num_workers=2, collate_fn=collate)
+        """,
+        """
+        from dataclasses import dataclass, field
+
+
+        @dataclass
+        class Options:
+            names: list = field(default_factory=list)
+            sizes: tuple = tuple([1, 2])
+            step = partial(max, 1)
+
+
+        def collate(batch, sizes=frozenset((1, 2))):
+            return Options()
+
+
+        def make(dataset):
+            return DataLoader(dataset, num_workers=2, collate_fn=collate)
         """,
     ),
     "names from lists, dictionaries, streams and defaults": (
@@ -759,6 +993,22 @@ ADVICE = {
         "@ds.register\ndef c(b):\n    return b\nDataLoader(ds, num_workers=1, collate_fn=c)",
         "its decorator `ds.register` would run on import",
     ),
+    "a call in a class body": (
+        "class D(Dataset):\n    table = torch.randn(4)\nDataLoader(D(), num_workers=1)",
+        "`torch.randn`, which is called when it is defined, would run on import",
+    ),
+    "a class that is configured": (
+        "class D(Dataset):\n    def __init__(self, config=Config(1)):\n        pass\nDataLoader(D(), num_workers=1)",
+        "`Config`, which is called when it is defined, would run on import",
+    ),
+    "a call in a default": (
+        "def c(b, table=tuple(torch.randn(3))):\n    return b\nDataLoader(ds, num_workers=1, collate_fn=c)",
+        "`torch.randn`, which is called when it is defined, would run on import",
+    ),
+    "what a call in a default is given": (
+        "def c(b, names=tuple(NAMES)):\n    return b\nDataLoader(ds, num_workers=1, collate_fn=c)",
+        "`tuple`, which is called when it is defined, would run on import",
+    ),
     "bound twice": (
         (
             "if ds:\n    def c(b):\n        return b\nelse:\n    def c(b):\n        return 1\n"
@@ -785,7 +1035,8 @@ ADVICE = {
 def test_where_there_is_only_advice(case: str, tmp_path: Path) -> None:
     body, words = ADVICE[case]
     inner = "".join(f"        {line}\n" for line in body.splitlines())
-    text = f"{IMPORTS}\n\nclass Maker:\n    def make(self, ds):\n{inner}\n\nclass Below(Dataset):\n    pass\n"
+    maker = f"class Maker:\n    def make(self, ds):\n{inner}"
+    text = f"{IMPORTS}\nimport torch\n\nNAMES = []\n\n\n{maker}\n\nclass Below(Dataset):\n    pass\n"
     found = [(said, fixed) for said, fixed in advice(text, tmp_path) if words in said]
     assert found
     assert not any(fixed for _, fixed in found)

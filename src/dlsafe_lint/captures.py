@@ -162,15 +162,14 @@ def _is_within(facts: ModuleFacts, scope: int, outer: int) -> bool:
     return False
 
 
-def is_early(file: File, piece: Piece, name: cst.Name) -> bool:
-    """Whether a name is looked up where the piece is defined: in a default, a decorator, a base, a class body.
+def is_early(file: File, piece: Piece, node: cst.CSTNode) -> bool:
+    """Whether something is evaluated where the piece is defined: in a default, a decorator, a base, a class body.
 
     Args:
         file: the file.
         piece: a lambda, function or class.
-        name: a name in it.
+        node: a name or call in it.
     """
-    node: cst.CSTNode = name
     while node is not piece:
         around = file.tree.parents[node]
         if isinstance(around, (cst.FunctionDef, cst.Lambda)) and around.body is node:

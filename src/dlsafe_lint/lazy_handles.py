@@ -15,7 +15,7 @@ import libcst as cst
 
 from dlsafe_lint import lazy_property, openings, reopening
 from dlsafe_lint.apis import BUILTINS
-from dlsafe_lint.apis.reopening import ITERATING
+from dlsafe_lint.apis.reopening import ITERATING, RESULT_CLASSES
 from dlsafe_lint.datasets import CONSTRUCTORS, expressions
 from dlsafe_lint.facts import Attribute as AttributeExpr
 from dlsafe_lint.facts import Call, Name, parts, walk
@@ -24,12 +24,13 @@ from dlsafe_lint.lazy_closing import Closers
 from dlsafe_lint.lazy_property import assigned, code, is_attribute
 from dlsafe_lint.project import Where
 from dlsafe_lint.rule import Draft
+from dlsafe_lint.suppressions import is_for_other_checkers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from dlsafe_lint.facts import Binding, Expr, ModuleFacts, Scope
-    from dlsafe_lint.openings import Kept
+    from dlsafe_lint.openings import Kept, Opened
     from dlsafe_lint.project import Project, Site
     from dlsafe_lint.rule import Replacement, Tree
 
@@ -216,6 +217,8 @@ class Change:
             return None
         if reopening.construction_depends_on(self.project, self.site, attr, row.statement, in_order=in_order):
             return None
+        if annotation is None and not loop and self._is_typed(method):
+            annotation = self._class_of(value, found)
         needs = _Needs(attr)
         moved = (
             self._moved_loop(loop, row.statement, needs, names)
@@ -411,6 +414,29 @@ class Change:
         fine = self.facts.future_annotations or isinstance(node, cst.SimpleString) or self._is_evaluable(node)
         return annotation.with_changes(annotation=node) if fine else None
 
+    def _is_typed(self, method: Scope) -> bool:
+        """Whether a method says of what type something in its signature is."""
+        node = self.tree.statements[method.statement]
+        return isinstance(node, cst.FunctionDef) and (
+            node.returns is not None or any(param.annotation is not None for param in method.params)
+        )
+
+    def _class_of(self, value: cst.BaseExpression, found: Sequence[Opened]) -> cst.Annotation | None:
+        """Return the class of a handle as a type, None if the call that opens it does not name it."""
+        if len(found) != 1 or not isinstance(value, cst.Call) or value.func is not self._func_of(found[0]):
+            return None
+        name = self.project.callee(self.facts, found[0].call)
+        kind = value.func.with_changes(lpar=(), rpar=())
+        if name in RESULT_CLASSES and isinstance(kind, cst.Attribute):
+            kind = kind.with_changes(attr=cst.Name(RESULT_CLASSES[name]))
+        elif not name.rpartition(".")[2][:1].isupper():
+            return None
+        return self._type(cst.Annotation(kind))
+
+    def _func_of(self, opened: Opened) -> cst.BaseExpression | None:
+        """Return what is called, if the call stands in this file."""
+        return self.tree.calls[opened.call.number].func if opened.where.facts is self.facts else None
+
     def _is_evaluable(self, node: cst.CSTNode) -> bool:
         """Whether a type can be evaluated at any place of the module after its imports."""
         match node:
@@ -574,10 +600,29 @@ class Change:
             )
             for opening in made
         ]
-        new.append(lazy_property.state(self.module, self.receiver, [opening.helper for opening in made]))
+        values = self._type_of_values()
+        new.append(lazy_property.state(self.module, self.receiver, [opening.helper for opening in made], values))
         changed = self.tree.replaced(constructor, replacements)
         klass_changed = self.tree.replaced(klass, {**replacements, constructor: cst.FlattenSentinel([changed, *new])})
-        return klass_changed if lazy_property.comments(klass) == lazy_property.comments(klass_changed) else None
+        before, after = (lazy_property.comments(each) for each in (klass, klass_changed))
+        for each in before:
+            if each not in after:
+                return None
+            after.remove(each)
+        return klass_changed if all(map(is_for_other_checkers, after)) else None
+
+    def _type_of_values(self) -> str:
+        """Return the type of what the state holds, "" in a class that has no types."""
+        if self.method is None or not self._is_typed(self.method):
+            return ""
+        bindings = self.facts.scopes[0].bindings
+        is_any = [
+            each.how == "import" and self.facts.imports[each.target].module == "typing"
+            for each in bindings.get("Any", ())
+        ]
+        if "dict" in bindings or "object" in bindings:
+            return ""
+        return "Any" if is_any == [True] else "object"
 
     def _lines_instead(self, opening: _Opening) -> list[cst.SimpleStatementLine]:
         """Return what the constructor does instead of opening."""
@@ -690,7 +735,9 @@ class Change:
         for number in numbers:
             line = self.tree.line_of(self.tree.statements[number])
             assert isinstance(line, cst.SimpleStatementLine)
-            lines.append(line.with_changes(trailing_whitespace=cst.TrailingWhitespace()))
+            comment = line.trailing_whitespace.comment
+            stays = comment is not None and is_for_other_checkers(comment.value)
+            lines.append(line if stays else line.with_changes(trailing_whitespace=cst.TrailingWhitespace()))
         return lines
 
     def _drop_imports(self, made: Sequence[_Opening]) -> None:
@@ -707,7 +754,7 @@ class Change:
                 for name in names
                 for node in self.tree.names(name)
             )
-            if not is_used and not lazy_property.comments(line):
+            if not is_used and all(map(is_for_other_checkers, lazy_property.comments(line))):
                 self.lines[line] = []
 
     def _replace_local(self, binding: cst.SimpleStatementLine, statement: int, made: Sequence[_Opening]) -> None:

@@ -25,7 +25,7 @@ def {attr}({self}):
 {i}return {self}.{helper}[1]
 """
 _STATE = """\
-def __getstate__({self}):
+def __getstate__({self}){type}:
 {i}return {state}
 """
 _CLOSING = """\
@@ -113,14 +113,14 @@ def _importing(made: cst.FunctionDef, imports: Sequence[cst.SimpleStatementLine]
     return cst.ensure_type(made.deep_replace(block, block.with_changes(body=[*lines, first, *rest])), cst.FunctionDef)
 
 
-def state(module: cst.Module, receiver: str, helpers: Sequence[str]) -> cst.FunctionDef:
-    """Make the ``__getstate__`` that leaves handles out."""
+def state(module: cst.Module, receiver: str, helpers: Sequence[str], values: str = "") -> cst.FunctionDef:
+    """Make the ``__getstate__`` that leaves handles out; with its type, where that of the values is given."""
     entries = [f"**{receiver}.__dict__", *(f'"{helper}": None' for helper in helpers)]
     one_line = "{" + ", ".join(entries) + "}"
     if len(module.default_indent.expandtabs(4)) * 2 + len(f"return {one_line}") > line_length(module):
         inner = "\n" + module.default_indent * 2
         one_line = "{" + inner + f",{inner}".join(entries) + ",\n" + module.default_indent + "}"
-    made = _function(module, _STATE, self=receiver, state=one_line)
+    made = _function(module, _STATE, self=receiver, state=one_line, type=f" -> dict[str, {values}]" if values else "")
     return made.with_changes(leading_lines=[_BLANK])
 
 

@@ -30,10 +30,12 @@ from dlsafe_lint.captures import (
     why_not_sent,
 )
 from dlsafe_lint.facts import Name
+from dlsafe_lint.forwarding import Forward, forward
 from dlsafe_lint.functions import Handed, from_lambda, is_constant, moved, with_more_arguments, with_names
 from dlsafe_lint.holdings import Spot
 from dlsafe_lint.placing import Change, Line, draft, number_of, partial_at, top_of
 from dlsafe_lint.project import Site, Where
+from dlsafe_lint.suppressions import is_for_other_checkers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -58,9 +60,23 @@ _SAME_WHEREVER = frozenset(
 )
 """Decorators that mean the same when they run once, on import; their result has the name of what they decorate."""
 
+_DESCRIBING = frozenset({"dataclasses.field", "functools.partial", "typing.TypeVar", "typing.NewType"})
+"""What only keeps what it is given, and calls none of it then."""
+
+_COMPUTING = frozenset(
+    {
+        "tuple", "list", "dict", "set", "frozenset", "range", "slice", "str", "int", "float", "bool", "bytes",
+        "len", "min", "max", "sum", "abs", "round", "sorted", "re.compile", "pathlib.Path", "os.path.join",
+        "collections.OrderedDict", "collections.namedtuple",
+    }
+)  # fmt: skip
+"""What gives the same result for the same constants whenever it is called, and does nothing else."""
+
 _LOOK_AROUND = frozenset({"locals", "vars", "eval", "exec"})
 _KNOWN_BASES = ("torch.utils.data.", "typing.", "object", "abc.ABC")
 """How the library classes start whose attributes we know: a method that is added to a subclass hides none of them."""
+
+_HAND_OVER = "Hand over "
 
 _NO_SPACE = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 
@@ -109,6 +125,8 @@ def lift_lambda(file: File, found: cst.Lambda, role: str, given: dict[str, str])
         return Lift(None, f"write it as a function at module level: {why}")
     if made.title.endswith("method"):
         return Lift(made, "write it as a method")
+    if made.title.startswith(_HAND_OVER):
+        return Lift(made, f"h{made.title[1:]}{_with_partial(_quoted(name) for name in taken.values)}")
     receiver = _receiver(file, taken)
     names = (f"attributes of `{name}`" if name == receiver else f"`{name}`" for name in taken.values)
     return Lift(made, f"write it as a function at module level{_with_partial(names)}")
@@ -173,6 +191,9 @@ def _lambda(file: File, found: cst.Lambda, role: str, taken: Captures, given: di
             raise _NotLiftedError(f"it uses {_words(guarded)}, which workers don't have: put that above the main guard")
         return _in_place(file, found, variable)
     receiver = _receiver(file, taken)
+    passed_on = forward(file, found, taken, number_of(file, _top(file, found))) if receiver is None else None
+    if passed_on is not None and (not passed_on.handed or _open_call(file, found) is None):
+        return _forwarded(file, found, taken, passed_on)
     if variable is not None and receiver is None:
         return _definition(file, variable, given)
     wanted = naming.role(file, found, role)
@@ -202,6 +223,15 @@ def _lambda(file: File, found: cst.Lambda, role: str, taken: Captures, given: di
     _hand_over(file, found, cst.Name(name), handed, change)
     imports += [line for each in others for line in _imports(file, each.piece, change)]
     return draft(file, title, change, "unsafe" if handed or imports else "safe")
+
+
+def _forwarded(file: File, found: cst.Lambda, taken: Captures, passed_on: Forward) -> Draft:
+    """Return the fix that hands over the function that the lambda calls."""
+    _values(file, found, taken)
+    change = Change(_top(file, found))
+    _hand_over(file, found, passed_on.function, passed_on.handed, change)
+    title = f"{_HAND_OVER}`{_code(file, passed_on.function)}` itself"
+    return draft(file, title, change, "unsafe" if passed_on.handed else "safe")
 
 
 def _variable(file: File, found: cst.Lambda) -> _Definition | None:
@@ -341,7 +371,7 @@ def _annotation(file: File, piece: Piece, name: str, scope: int) -> cst.Annotati
 
 def _new_name(file: File, found: cst.Lambda, wanted: str, given: dict[str, str]) -> str:
     """Return a name that is free; lambdas that are the same and do the same share it."""
-    name = naming.fresh(file, wanted, _others(file, found, given))
+    name = naming.fresh(file, wanted, _others(file, found, given), found, naming.around(file, found))
     given[name] = _code(file, found)
     return name
 
@@ -424,14 +454,23 @@ def _imports(file: File, piece: Piece, change: Change | None = None) -> list[cst
         reduced = statement.with_changes(names=[alias.with_changes(comma=cst.MaybeSentinel.DEFAULT)])
         if isinstance(reduced, cst.ImportFrom):
             reduced = reduced.with_changes(lpar=None, rpar=None)
-        made.append(cst.SimpleStatementLine([reduced]))
         line = file.tree.parents[statement]
+        made.append(_with_directive(cst.SimpleStatementLine([reduced]), line))
         scope = file.facts.imports[number].scope
         others = [each for each in file.tree.names(name) if each not in within and binder(file, each) == scope]
         tried = any(isinstance(each, (cst.Try, cst.TryStar)) for each in file.tree.enclosing(statement))
         if change is not None and len(names) == 1 and not others and not tried and _is_bare(line):
             change.gone.append(line)
             change.unbinds += [name] if scope == 0 else []
+    return made
+
+
+def _with_directive(made: cst.SimpleStatementLine, line: cst.CSTNode) -> cst.SimpleStatementLine:
+    """Return an import with what its line tells type checkers and linters: ``# type: ignore``, ``# noqa``."""
+    if isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1:
+        comment = line.trailing_whitespace.comment
+        if comment is not None and is_for_other_checkers(comment.value):
+            return made.with_changes(trailing_whitespace=line.trailing_whitespace)
     return made
 
 
@@ -519,7 +558,7 @@ def _method(
     attributes = {node.attr.value for node in inside(file.tree.module) if isinstance(node, cst.Attribute)}
     family = [base.site for base in bases if base.site is not None] + project.subclasses(site)
     attributes.update(name for each in family for name in project.scope(each).bindings)
-    name = naming.fresh(file, f"_{wanted}", {*given, *attributes})
+    name = naming.fresh(file, f"_{wanted}", {*given, *attributes}, around=naming.around(file, found))
     given[name] = _code(file, found)
     holder = _last_part(file, file.tree.statements[owner.statement])
     method = from_lambda(file.tree.module, found, name, handed=handed, first=_imports(file, found), receiver=receiver)
@@ -616,7 +655,8 @@ def _move(
     uses = {each.name: _uses(file, each) for each in definitions}
     twin = _existing(file, definitions[0], change) if len(definitions) == 1 and not handed else None
     names = {
-        each.name: twin or naming.kept(file, each.name, each.scope, uses[each.name], _others(file, each.piece, given))
+        each.name: twin
+        or naming.kept(file, each.name, each.scope, uses[each.name], _others(file, each.piece, given), each.piece)
         for each in definitions
     }
     renamed: dict[cst.CSTNode, cst.CSTNode] = {}
@@ -769,9 +809,15 @@ def _check_early(file: File, piece: Piece, top: Line, moving: Collection[str]) -
     for decorator in (
         each for node in inside(piece) if isinstance(node, (cst.FunctionDef, cst.ClassDef)) for each in node.decorators
     ):
-        name = _decorator_name(file, decorator)
+        func = decorator.decorator.func if isinstance(decorator.decorator, cst.Call) else decorator.decorator
+        name = _library_name(file, func)
         if name not in _SAME_WHEREVER and not name.endswith((".setter", ".getter", ".deleter")):
             raise _NotLiftedError(f"its decorator `{_code(file, decorator.decorator)}` would run on import")
+    for node in reversed(list(inside(piece))):
+        if isinstance(node, cst.Call) and is_early(file, piece, node) and not _is_repeatable(file, node):
+            raise _NotLiftedError(
+                f"`{_code(file, node.func)}`, which is called when it is defined, would run on import"
+            )
     for node in names_in(file, piece):
         if not is_early(file, piece, node) or (facts.future_annotations and _is_annotation(file, node)):
             continue
@@ -793,17 +839,39 @@ def _is_there(file: File, name: cst.Name, top: Line) -> bool:
     return bool(kinds - {"if", "case", "guard", "typing", "never", "loop"})
 
 
-def _decorator_name(file: File, decorator: cst.Decorator) -> str:
-    """Return the library name of a decorator, "" if it is none."""
-    scope = scope_at(file, decorator)
-    node = decorator.decorator.func if isinstance(decorator.decorator, cst.Call) else decorator.decorator
+def _is_repeatable(file: File, call: cst.Call) -> bool:
+    """Whether a call means the same on import: it only keeps what it is given, or computes from constants.
+
+    Decorators have a list of their own.
+    """
+    if isinstance(file.tree.parents[call], cst.Decorator):
+        return True
+    name = _library_name(file, call.func)
+    return name in _DESCRIBING or (name in _COMPUTING and all(_is_fixed(file, each.value) for each in call.args))
+
+
+def _is_fixed(file: File, value: cst.BaseExpression) -> bool:
+    """Whether an expression is made of constants only."""
+    match value:
+        case cst.Call():
+            return _is_repeatable(file, value)
+        case cst.List(elements=elements) | cst.Tuple(elements=elements) | cst.Set(elements=elements):
+            return all(isinstance(each, cst.Element) and _is_fixed(file, each.value) for each in elements)
+        case cst.Dict(elements=pairs):
+            return all(isinstance(each, cst.DictElement) and _is_fixed(file, each.value) for each in pairs)
+    return is_constant(value)
+
+
+def _library_name(file: File, node: cst.BaseExpression) -> str:
+    """Return the library name of what is called, "" if it is none."""
+    scope, at = scope_at(file, node), number_of(file, node)
     parts: list[str] = []
     while isinstance(node, cst.Attribute):
         parts.append(node.attr.value)
         node = node.value
     if not isinstance(node, cst.Name):
         return ""
-    where = Where(file.facts, scope, number_of(file, decorator))
+    where = Where(file.facts, scope, at)
     for value in file.project.values(Name(node.value), where):
         if value.kind == "external":
             return ".".join([value.name, *reversed(parts)])

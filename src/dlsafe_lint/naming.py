@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import keyword
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -33,6 +34,9 @@ _HOLDERS = {"Compose": "transform", "Lambda": "transform", "Sequential": "transf
 """What passes its function on: the name comes from the code around it, or else from here."""
 
 _MAKERS = ("make_", "get_", "create_", "build_", "resolve_", "select_", "choose_")
+_TELL_LITTLE = frozenset({"apply", "call", "forward", "func", "function", "get", "item", "run", "transform"})
+"""Methods and functions that say nothing of what somebody who calls them does."""
+
 _VAGUE = frozenset({"lambd", "fun", "transforms", "default_factory"})
 """Words that say nothing of what a function does."""
 
@@ -143,6 +147,8 @@ def _clean(words: str, *, several: bool = False) -> str:
     """Return words as the name of a function, in the singular if it is one of several; "" where they are no name."""
     name = words.strip("_")
     name = name.lower() if name.isupper() else name
+    if several:
+        name = name.removesuffix("_list")
     if several and name.endswith("s") and not name.endswith("ss") and len(name) > 2:
         name = name[:-1]
     if name in _VAGUE or len(name) < 2:
@@ -159,30 +165,66 @@ def _params_around(file: File, node: cst.CSTNode) -> set[str]:
     return found
 
 
-def fresh(file: File, wanted: str, taken: set[str]) -> str:
+def fresh(file: File, wanted: str, taken: set[str], found: cst.Lambda | None = None, around: str = "") -> str:
     """Return the name, or one like it, that nothing in the file is called and no other module expects there.
 
     Args:
         file: the file.
         wanted: what it should be called.
         taken: further names that are none.
+        found: the lambda that gets the name, which may be called after what it calls.
+        around: the name of the function or class that it is taken out of.
     """
-    used = set(BUILTINS) | taken | _expected(file)
+    nodes = [node for node in file.tree.parents if isinstance(node, cst.Name)]
+    attributes = {node for node in nodes if _is_attribute(file, node)}
+    used = set(BUILTINS) | taken | _expected(file) | {node.value for node in nodes if node not in attributes}
     for scope in file.facts.scopes:
         used.update(scope.bindings, scope.declared, (param.name for param in scope.params))
-    used.update(node.value for node in file.tree.parents if isinstance(node, cst.Name))
-    return next(name for name in _candidates(wanted) if name not in used)
+    mentioned = used | {node.value for node in attributes}
+    called = _of_call(found, used) if found is not None and wanted in mentioned else ""
+    return called or next(name for name in _candidates(wanted, around) if name not in mentioned)
 
 
-def _candidates(wanted: str) -> Iterator[str]:
+def _is_attribute(file: File, node: cst.Name) -> bool:
+    parent = file.tree.parents[node]
+    return isinstance(parent, cst.Attribute) and parent.attr is node
+
+
+def _of_call(found: cst.Lambda, used: set[str]) -> str:
+    """Return what a lambda that is a single call is named after, "" if that is taken or says little.
+
+    ``lambda image: image.crop(box)`` is ``crop``; where that is a name of the file, ``crop_image``.
+    """
+    call = found.body
+    name = _tail(call) if isinstance(call, cst.Call) else ""
+    if _clean(name) != name or len(name) < 3 or name in _TELL_LITTLE:
+        return ""
+    params = [each.name.value for each in found.params.params[:1] if len(each.name.value) > 2]
+    return next((each for each in (name, *(f"{name}_{param}" for param in params)) if each not in used), "")
+
+
+def _candidates(wanted: str, around: str) -> Iterator[str]:
     private = "_" if wanted.startswith("_") else ""
     plain = wanted.removeprefix(private)
     others = _OTHER_NAMES.get(plain, () if plain.endswith("_fn") else (f"{plain}_fn",))
-    names = (f"{private}{other}" for other in others)
+    names = [f"{private}{other}" for other in others]
+    if around and plain not in around:
+        names.append(f"{private}{around}_{plain}")
     return itertools.chain([wanted], names, (f"{wanted}_{number}" for number in itertools.count(2)))
 
 
-def kept(file: File, name: str, scope: int, uses: list[cst.Name], taken: set[str]) -> str:
+def around(file: File, node: cst.CSTNode) -> str:
+    """Return the name of the function around a node, or of the class of a constructor, as the start of a name."""
+    for each in file.tree.enclosing(node):
+        if isinstance(each, (cst.FunctionDef, cst.ClassDef)):
+            name = each.name.value
+            if not (name.startswith("__") and name.endswith("__")):
+                words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+                return words.strip("_").lower()
+    return ""
+
+
+def kept(file: File, name: str, scope: int, uses: list[cst.Name], taken: set[str], piece: cst.CSTNode) -> str:
     """Return the name of a local function or class under which the module can have it: its own, if that means nothing.
 
     Args:
@@ -191,6 +233,7 @@ def kept(file: File, name: str, scope: int, uses: list[cst.Name], taken: set[str
         scope: the scope that binds it.
         uses: where it is used.
         taken: further names that it can't have.
+        piece: the function or class.
     """
     if scope == 0:
         return name
@@ -202,7 +245,7 @@ def kept(file: File, name: str, scope: int, uses: list[cst.Name], taken: set[str
         if each != scope
     )
     if name in BUILTINS or name in taken or name in _expected(file) or elsewhere or between:
-        return fresh(file, name, taken)
+        return fresh(file, name, taken, around=around(file, piece) if name.islower() else "")
     return name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 Line: TypeAlias = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
 _BLANK = cst.EmptyLine(indent=False)
+_RULED = re.compile(r"([-=#*~_+/])\1\1")
+"""What a comment has that separates one section of a file from another."""
 
 
 @dataclass(slots=True)
@@ -111,6 +114,11 @@ def draft(file: File, title: str, change: Change, applicability: Applicability) 
         made = [each.with_changes(leading_lines=_after_two_blanks(each.leading_lines)) for each in change.functions]
         if at == 0:
             made[0] = made[0].with_changes(leading_lines=made[0].leading_lines[2:])
+        elif heading := _heading(body[at].leading_lines):
+            # a function that is put into a section stands below its heading
+            made[0] = made[0].with_changes(leading_lines=[*heading, *_without_blanks(made[0].leading_lines)])
+            body[at] = body[at].with_changes(leading_lines=body[at].leading_lines[len(heading) :])
+            change.defines.append(f"the heading above {number_of(file, change.top)}")
         _set_apart(file, body, at, change)
         body[at:at] = made
     if change.imports_partial:
@@ -137,6 +145,19 @@ def _after_two_blanks(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
 def _without_blanks(lines: Iterable[cst.EmptyLine]) -> list[cst.EmptyLine]:
     """Return the lines above a statement from the first comment on."""
     return list(itertools.dropwhile(lambda line: line.comment is None, lines))
+
+
+def _heading(lines: Sequence[cst.EmptyLine]) -> Sequence[cst.EmptyLine]:
+    """Return the lines above a statement that are not about it alone, with the blank lines around them.
+
+    These are comments with a blank line below them, and those that draw a line: ``# --- training ---``.
+    """
+    end = 0
+    for index, line in enumerate(lines):
+        has_comment_above = any(each.comment for each in lines[:index])
+        if _RULED.search(line.comment.value) if line.comment is not None else has_comment_above:
+            end = index + 1
+    return lines[:end]
 
 
 class _Editor(cst.CSTTransformer):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from dlsafe_lint.facts import Binding, Expr, ModuleFacts, Scope, Store
     from dlsafe_lint.openings import Opened
-    from dlsafe_lint.project import Project
+    from dlsafe_lint.project import Project, Value
 
 _PICKLING = frozenset({"__setstate__", "__reduce__", "__reduce_ex__", "__getnewargs_ex__", "__copy__", "__deepcopy__"})
 _ACCESS = frozenset({"__getattr__", "__getattribute__", "__setattr__", "__delattr__", "__slots__"})
@@ -222,10 +222,24 @@ def _owner(facts: ModuleFacts, base: Expr, scope: int) -> int | None:
 
 def _may_be(project: Project, expr: Expr, where: Where, classes: list[Site]) -> bool:
     """Whether an expression may stand for an instance of one of the classes."""
-    return any(
-        value.kind == "unknown" or (value.kind in ("instance", "class") and value.site in classes)
-        for value in project.values(expr, where)
-    )
+
+    def may_be(value: Value) -> bool:
+        root = value
+        while root.kind == "part" and root.of is not None:
+            root = root.of
+        match root.kind:
+            case "unknown":
+                return True
+            case "instance" | "class":
+                return root.site in classes
+            case "made" if root is value and root.name.rpartition(".")[2][:1].isupper():
+                return False  # an instance of the library's own class
+            case "made" | "external" if root is not value or root.kind == "made":
+                # libraries return what they were given: `loader.dataset`, `random_split(dataset, ...)[0]`
+                return known.may_return_dataset(root.name)
+        return False
+
+    return any(may_be(value) for value in project.values(expr, where))
 
 
 def _changes(project: Project, site: Site, attr: str, opening: Where) -> bool:
@@ -307,7 +321,8 @@ def hindrance(project: Project, facts: ModuleFacts, statement: int, attr: str) -
     ]
     if lines and not may_be_property(project, site, attr, statement):
         return f"`self.{attr}` is stored in line {lines[0]} too"
-    if not may_be_property(project, site, attr, statement):
+    by_name = {dotted(each.call.func) for each in mentions(project, site, attr)}
+    if not may_be_property(project, site, attr, statement) or by_name & {"setattr", "delattr"}:
         return f"`self.{attr}` is set or deleted elsewhere too"
     if not runs_once(project, site, method):
         return f"`{method.name}` may run again"

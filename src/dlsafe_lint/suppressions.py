@@ -37,6 +37,12 @@ _OURS = re.compile(r"#+\s*dlsafe:\s*(?P<rest>.*)", re.DOTALL)
 _WELL_FORMED = re.compile(r"(?P<verb>ignore(?:-file)?)\s*\[(?P<codes>[^\]]*)\]")
 _NOQA = re.compile(r"#+\s*noqa(?:\s*:\s*(?P<codes>[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*))?(?!\w)", re.IGNORECASE)
 _CODE = re.compile(r"DLS\d{3}")
+_OF_OTHERS = re.compile(r"#\s*(?:type:\s*ignore|noqa|pylint:|pyright:|mypy:|ruff:)", re.IGNORECASE)
+
+
+def is_for_other_checkers(comment: str) -> bool:
+    """Whether a comment tells other linters or type checkers something about its line, and so goes where that goes."""
+    return _OF_OTHERS.match(comment) is not None
 
 
 @dataclass(frozen=True, slots=True)

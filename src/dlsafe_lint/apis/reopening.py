@@ -53,6 +53,19 @@ _MODE_SECOND = frozenset(
     }
 )  # fmt: skip
 
+RESULT_CLASSES = {"lmdb.open": "Environment", "sqlite3.connect": "Connection", "tarfile.open": "TarFile"}
+"""Openers that are functions, and the class in the same module that their handle is an instance of."""
+
+_PLAIN_RESULTS = frozenset(
+    {
+        "PIL", "argparse", "configparser", "csv", "cv2", "easydict", "ffcv", "glob", "h5netcdf", "h5py", "hydra", "io",
+        "json", "lmdb", "logging", "matplotlib", "ml_collections", "netCDF4", "numpy", "omegaconf", "open", "openslide",
+        "os", "pandas", "pathlib", "rasterio", "sqlite3", "tables", "tensorboard", "tqdm", "wandb", "xarray", "yacs",
+        "yaml", "zarr", "zipfile",
+    }
+)  # fmt: skip
+"""Libraries (and a builtin) that never return a Dataset of the project: they are not given any."""
+
 _IN_MEMORY = frozenset({"sqlite3.connect", "sqlite3.dbapi2.connect", "sqlite3.Connection", "duckdb.connect"})
 
 COMPUTING = frozenset(
@@ -100,6 +113,15 @@ def only_reads(text: object) -> bool:
         text: the mode, `...` if it is not known.
     """
     return isinstance(text, str) and not set(text) & set("wax+")
+
+
+def may_return_dataset(name: str) -> bool:
+    """Whether what a call of a library returns may hold an object of the project: ``get_worker_info``, ``Subset``.
+
+    Args:
+        name: qualified name of what is called.
+    """
+    return name.partition(".")[0] not in _PLAIN_RESULTS
 
 
 def in_memory(name: str, first: object) -> bool:

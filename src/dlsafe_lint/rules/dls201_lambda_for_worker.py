@@ -55,7 +55,8 @@ class LambdaForWorker(Rule):
     ## Fix safety
     Safe where the lambda takes nothing from the functions around it: it becomes a function of the module, just before
     the statement that holds it, under a name that the file does not use. A variable that is bound to a lambda becomes a
-    function of that name. Two lambdas that are the same share one function.
+    function of that name. Two lambdas that are the same share one function. Where a lambda only passes its arguments
+    on to a function of the project that stands further up or is imported, that function takes its place.
 
     Unsafe where it takes something along: `functools.partial` hands it the values that the names have where the lambda
     stood, not where it is called. A lambda that uses `self` becomes a method, or is handed the attributes that it uses
