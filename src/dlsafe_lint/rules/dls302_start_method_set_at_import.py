@@ -87,8 +87,11 @@ class StartMethodSetAtImport(Rule):
 
     def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002
         """Report every such call."""
+        sets = starts.methods_set_at_import(self.project, self.facts)
+        if not sets:
+            return
         guarded = guard_start_method(File(self.tree, self.facts, self.project))
-        for found in starts.methods_set_at_import(self.project, self.facts):
+        for found in sets:
             self.report(
                 self.tree.calls[found.call.number],
                 f"`{found.words}` runs again in every worker that imports this file, and fails there",
