@@ -270,6 +270,48 @@ CASES = {
             yield DataLoader(dataset, num_workers=2, collate_fn=collate_batch)
         """,
     ),
+    "what takes much along is written where the function was": (
+        """
+        def make_loader(dataset, first_column, last_column, padding_value, label_names):
+            # columns and labels
+            def collate(batch):
+                return batch[first_column:last_column], padding_value, label_names
+
+            return DataLoader(dataset, num_workers=2, collate_fn=collate, batch_size=4)
+
+
+        def make_other(dataset, n):
+            def collate_short(batch):
+                return batch[n]
+
+            return DataLoader(dataset, num_workers=2, collate_fn=collate_short)
+        """,
+        """
+        # columns and labels
+        def collate_fn(batch, first_column, last_column, padding_value, label_names):
+            return batch[first_column:last_column], padding_value, label_names
+
+
+        def make_loader(dataset, first_column, last_column, padding_value, label_names):
+            collate = partial(
+                collate_fn,
+                first_column=first_column,
+                last_column=last_column,
+                padding_value=padding_value,
+                label_names=label_names,
+            )
+
+            return DataLoader(dataset, num_workers=2, collate_fn=collate, batch_size=4)
+
+
+        def collate_short(batch, n):
+            return batch[n]
+
+
+        def make_other(dataset, n):
+            return DataLoader(dataset, num_workers=2, collate_fn=partial(collate_short, n=n))
+        """,
+    ),
     "an import that the module has as well is none of its own": (
         """
         def make(dataset):

@@ -33,6 +33,7 @@ from dlsafe_lint.facts import Name
 from dlsafe_lint.forwarding import Forward, forward
 from dlsafe_lint.functions import Handed, from_lambda, is_constant, moved, with_more_arguments, with_names
 from dlsafe_lint.holdings import Spot
+from dlsafe_lint.lazy_property import line_length
 from dlsafe_lint.placing import Change, Line, draft, number_of, partial_at, top_of
 from dlsafe_lint.project import Site, Where
 from dlsafe_lint.suppressions import is_for_other_checkers
@@ -660,6 +661,12 @@ def _move(
         for each in definitions
     }
     renamed: dict[cst.CSTNode, cst.CSTNode] = {}
+    stays = bool(handed) and _is_too_long(file, definitions[0], uses[definitions[0].name], handed)
+    if stays:
+        first = definitions[0]
+        others = {first.name, *_others(file, first.piece, given)}
+        names[first.name] = naming.fresh(file, first.name, others, around=naming.around(file, first.piece))
+        _keep_partial(file, first, names[first.name], handed, change)
     for index, each in enumerate(definitions):
         _check(file, each.piece)
         _check_early(file, each.piece, change.top, names)
@@ -674,8 +681,10 @@ def _move(
                 if values and isinstance(file.tree.parents[use], (cst.Attribute, cst.Decorator)):
                     raise _NotLiftedError(f"`{each.name}` is used as no `functools.partial` could be")
                 _check_values(file, each, use, values)
+                if stays:
+                    continue
                 _hand_over(file, use, cst.Name(names[each.name]), values, change)
-    change.gone += [each.line for each in definitions]
+    change.gone += [each.line for each in definitions if not stays]
     if twin:
         return
     made = [
@@ -685,6 +694,59 @@ def _move(
     change.functions += [node for _, node in sorted(made, key=lambda pair: pair[0])]
     change.defines += names.values()
     given.update((names[each.name], _code(file, each.piece)) for each in definitions)
+
+
+def _is_too_long(file: File, definition: _Definition, uses: Iterable[cst.Name], handed: Sequence[Handed]) -> bool:
+    """Whether a `functools.partial` in the place of a name would make a line longer than those of the file are."""
+    module = file.tree.module
+    arguments = [cst.Arg(each.value, cst.Name(each.name), equal=_NO_SPACE) for each in handed]
+    func = partial_at(file, definition.line, Change(_top(file, definition.line)))
+    if func is None:
+        return False
+    partial = cst.Call(func, [cst.Arg(cst.Name(definition.name)), *arguments])
+    for use in uses:
+        around = file.tree.enclosing(use)
+        line = next((each for each in around if isinstance(each, cst.SimpleStatementLine)), None)
+        if line is None or _open_call(file, use) is not None:
+            continue
+        depth = sum(isinstance(each, cst.IndentedBlock) for each in around)
+        lines = _code(file, file.tree.replaced(line, {use: partial})).splitlines()
+        width = max(len(each) for each in lines if f"{_code(file, func)}(" in each)
+        if width + depth * len(module.default_indent.expandtabs(4)) > line_length(module):
+            return True
+    return False
+
+
+def _keep_partial(file: File, definition: _Definition, name: str, handed: Sequence[Handed], change: Change) -> None:
+    """Let a `functools.partial` of what moves stand where that stood, under the name that it had there."""
+    partial = partial_at(file, definition.line, change)
+    if partial is None:
+        raise _NotLiftedError(f"hand {_words(each.name for each in handed)} over by `functools.partial`")
+    module = file.tree.module
+    arguments = [
+        cst.Arg(cst.Name(name)),
+        *(cst.Arg(each.value, cst.Name(each.name), equal=_NO_SPACE) for each in handed),
+    ]
+    call = cst.Call(partial, arguments)
+    depth = sum(isinstance(each, cst.IndentedBlock) for each in file.tree.enclosing(definition.line))
+    width = depth * len(module.default_indent.expandtabs(4)) + len(f"{definition.name} = {_code(file, call)}")
+    if width > line_length(module):
+        inner, outer = (
+            cst.ParenthesizedWhitespace(indent=True, last_line=cst.SimpleWhitespace(text))
+            for text in (module.default_indent, "")
+        )
+        *most, last = arguments
+        call = cst.Call(
+            partial,
+            [
+                *(each.with_changes(comma=cst.Comma(whitespace_after=inner)) for each in most),
+                last.with_changes(comma=cst.Comma(whitespace_after=outer)),
+            ],
+            whitespace_before_args=inner,
+        )
+    blanks = list(itertools.takewhile(lambda each: each.comment is None, definition.line.leading_lines))
+    assign = cst.Assign([cst.AssignTarget(cst.Name(definition.name))], call)
+    change.replacements[definition.line] = cst.SimpleStatementLine([assign], leading_lines=blanks)
 
 
 def _others(file: File, piece: Piece, given: dict[str, str]) -> set[str]:
