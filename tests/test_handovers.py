@@ -439,18 +439,18 @@ def test_fix_avoids_every_name_of_the_module_and_shares_what_is_the_same() -> No
         from torch.utils.data import DataLoader
 
 
-        def collate(batch):
+        def sum_batch(batch):
             return sum(batch)
 
 
-        def collate_batch(batch):
+        def max_batch(batch):
             return max(batch)
 
 
         def loaders(collate_fn=None):
-            yield DataLoader([1], num_workers=2, collate_fn=collate)
-            yield DataLoader([2], num_workers=2, collate_fn=collate)
-            yield DataLoader([3], num_workers=2, collate_fn=collate_batch)
+            yield DataLoader([1], num_workers=2, collate_fn=sum_batch)
+            yield DataLoader([2], num_workers=2, collate_fn=sum_batch)
+            yield DataLoader([3], num_workers=2, collate_fn=max_batch)
         """,
     )
 
