@@ -22,7 +22,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlsafe_lint import facts, files, importing, packages
+from dlsafe_lint import facts, files
+from dlsafe_lint.analysis import importing, packages
 from dlsafe_lint.project import Project, build
 
 if TYPE_CHECKING:

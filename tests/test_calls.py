@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from dlsafe_lint import handovers
+from dlsafe_lint.analysis import handovers
 from test_handover_shapes import handed
 from test_project import build
 

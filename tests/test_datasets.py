@@ -6,7 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from dlsafe_lint import datasets, facts, project
+from dlsafe_lint import facts, project
+from dlsafe_lint.analysis import datasets
 from dlsafe_lint.facts import Literal
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dlsafe_lint import facts, openings, project
+from dlsafe_lint import facts, project
+from dlsafe_lint.analysis import openings
 from dlsafe_lint.apis import handles
 from dlsafe_lint.apis.handles import HANDLES, handle, part, taken
 

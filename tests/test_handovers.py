@@ -6,7 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from dlsafe_lint import facts, fixes, handovers, project, rule, rules
+from dlsafe_lint import facts, fixes, project, rule, rules
+from dlsafe_lint.analysis import handovers
 
 IMPORTS = """\
 import functools

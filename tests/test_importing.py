@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from dlsafe_lint import facts, importing
+from dlsafe_lint import facts
+from dlsafe_lint.analysis import importing
 from dlsafe_lint.project import Project, build
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from dlsafe_lint import facts, openings, project
+from dlsafe_lint import facts, project
+from dlsafe_lint.analysis import openings
 
 HEAD = """\
 import os

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlsafe_lint import packages
+from dlsafe_lint.analysis import packages
 from test_importing import ROOT, package, project
 
 SCRIPT = "def main(): ...\nif __name__ == '__main__':\n    main()"

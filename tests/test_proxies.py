@@ -9,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from dlsafe_lint import facts, project, proxies
+from dlsafe_lint import facts, project
+from dlsafe_lint.analysis import proxies
 
 HEAD = """\
 import functools

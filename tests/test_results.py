@@ -7,7 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from dlsafe_lint import results, rule, rules
+from dlsafe_lint import rule, rules
+from dlsafe_lint.analysis import results
 from dlsafe_lint.apis import workers as known
 from test_handover_shapes import HEAD
 from test_handovers import IMPORTS, build

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from dlsafe_lint.starts import chain, unguarded
+from dlsafe_lint.analysis.starts import chain, unguarded
 from test_starts import found, modules
 
 LOADER = "from torch.utils.data import DataLoader\nloader = DataLoader([1, 2], num_workers=2)\n"

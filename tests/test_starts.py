@@ -4,7 +4,8 @@ import textwrap
 
 import pytest
 
-from dlsafe_lint import facts, project, starts
+from dlsafe_lint import facts, project
+from dlsafe_lint.analysis import starts
 from dlsafe_lint.facts import ModuleFacts
 from dlsafe_lint.project import Project, Site
 

@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-from dlsafe_lint import facts, startup
+from dlsafe_lint import facts
+from dlsafe_lint.analysis import startup
 from dlsafe_lint.apis import heavy
 from dlsafe_lint.project import Project, build
 

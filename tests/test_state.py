@@ -7,7 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from dlsafe_lint import devices, facts, first_use, project, unsendable
+from dlsafe_lint import facts, project
+from dlsafe_lint.analysis import devices, first_use, unsendable
 
 HEAD = """\
 import functools, os, threading

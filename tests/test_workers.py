@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlsafe_lint import workers
+from dlsafe_lint.analysis import workers
 from dlsafe_lint.finding import START_METHODS
 from test_project import build
 

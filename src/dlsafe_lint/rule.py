@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from libcst.metadata import CodeRange
 
+    from dlsafe_lint.analysis.holdings import Spot
     from dlsafe_lint.facts import Call, Lambda, ModuleFacts, Statement
     from dlsafe_lint.finding import Applicability, Confidence, Place
-    from dlsafe_lint.holdings import Spot
     from dlsafe_lint.project import Project
 
 Replacement: TypeAlias = cst.CSTNode | cst.RemovalSentinel | cst.FlattenSentinel[cst.CSTNode]

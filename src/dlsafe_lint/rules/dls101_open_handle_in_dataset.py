@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 import libcst as cst
 
-from dlsafe_lint import lazy_handles, openings, reopening, suppressions
+from dlsafe_lint import suppressions
+from dlsafe_lint.analysis import openings, reopening
 from dlsafe_lint.apis import handles
 from dlsafe_lint.finding import Breakage, Finding, Range
 from dlsafe_lint.project import Site
+from dlsafe_lint.rewriting import lazy_handles
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
+    from dlsafe_lint.analysis.openings import Kept
     from dlsafe_lint.facts import ModuleFacts
-    from dlsafe_lint.openings import Kept
     from dlsafe_lint.project import Project
     from dlsafe_lint.rule import Draft
 

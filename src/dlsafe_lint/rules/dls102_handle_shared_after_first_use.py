@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import libcst as cst
 
-from dlsafe_lint import first_use
+from dlsafe_lint.analysis import first_use
 from dlsafe_lint.apis import handles
 from dlsafe_lint.finding import Breakage
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
+    from dlsafe_lint.analysis.first_use import Shared
     from dlsafe_lint.facts import ModuleFacts
-    from dlsafe_lint.first_use import Shared
     from dlsafe_lint.project import Project
 
 _FIRST = "once the parent has read an item: "

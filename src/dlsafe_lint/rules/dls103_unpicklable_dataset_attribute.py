@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 import libcst as cst
 
+from dlsafe_lint.analysis.proxies import proxies
+from dlsafe_lint.analysis.unsendable import unsendable
 from dlsafe_lint.finding import Breakage
-from dlsafe_lint.proxies import proxies
 from dlsafe_lint.rule import Rule
-from dlsafe_lint.unsendable import unsendable
 
 if TYPE_CHECKING:
+    from dlsafe_lint.analysis.proxies import Proxy
+    from dlsafe_lint.analysis.unsendable import Unsendable
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.project import Project
-    from dlsafe_lint.proxies import Proxy
-    from dlsafe_lint.unsendable import Unsendable
 
 
 class UnpicklableDatasetAttribute(Rule):

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import libcst as cst
 
-from dlsafe_lint import devices
+from dlsafe_lint.analysis import devices
 from dlsafe_lint.apis import cuda
 from dlsafe_lint.finding import Breakage
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
-    from dlsafe_lint.devices import Use
+    from dlsafe_lint.analysis.devices import Use
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.finding import Confidence
     from dlsafe_lint.project import Project

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from dlsafe_lint.captures import File
-from dlsafe_lint.handovers import handovers
-from dlsafe_lint.lifting import lift_definition
+from dlsafe_lint.analysis.handovers import handovers
+from dlsafe_lint.rewriting.captures import File
+from dlsafe_lint.rewriting.lifting import lift_definition
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from dlsafe_lint.handovers import of_notebook
+from dlsafe_lint.analysis.handovers import of_notebook
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
     import libcst as cst
 
+    from dlsafe_lint.analysis.handovers import Handed
     from dlsafe_lint.facts import ModuleFacts
-    from dlsafe_lint.handovers import Handed
     from dlsafe_lint.project import Project
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from dlsafe_lint.results import results
+from dlsafe_lint.analysis.results import results
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:

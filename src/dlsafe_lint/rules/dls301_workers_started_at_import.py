@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 import libcst as cst
 
-from dlsafe_lint import starts
-from dlsafe_lint.captures import File
+from dlsafe_lint.analysis import starts
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
-from dlsafe_lint.guarding import guard_program
+from dlsafe_lint.rewriting.captures import File
+from dlsafe_lint.rewriting.guarding import guard_program
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
+    from dlsafe_lint.analysis.starts import ImportStart, Kind, Start
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.project import Project
-    from dlsafe_lint.starts import ImportStart, Kind, Start
 
 _ERROR = (
     "RuntimeError: An attempt has been made to start a new process before the current process has finished its "

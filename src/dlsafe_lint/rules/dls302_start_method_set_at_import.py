@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from dlsafe_lint import starts
-from dlsafe_lint.captures import File
+from dlsafe_lint.analysis import starts
 from dlsafe_lint.finding import START_METHODS, Breakage
-from dlsafe_lint.guarding import guard_start_method
+from dlsafe_lint.rewriting.captures import File
+from dlsafe_lint.rewriting.guarding import guard_start_method
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
     import libcst as cst
 
+    from dlsafe_lint.analysis.starts import Kind, MethodSet
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.project import Project
-    from dlsafe_lint.starts import Kind, MethodSet
 
 _ERROR = "RuntimeError: context has already been set"
 _WHAT: dict[Kind, str] = {

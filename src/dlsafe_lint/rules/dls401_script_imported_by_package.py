@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from dlsafe_lint import lazy_imports, packages
+from dlsafe_lint.analysis import packages
+from dlsafe_lint.analysis.startup import exported
 from dlsafe_lint.finding import Place
 from dlsafe_lint.fixes import is_pragma
-from dlsafe_lint.lazy_property import comments
+from dlsafe_lint.rewriting import lazy_imports
+from dlsafe_lint.rewriting.lazy_property import comments
 from dlsafe_lint.rule import Draft, Rule
-from dlsafe_lint.startup import exported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from dlsafe_lint.analysis.packages import Loaded, Move, Plan
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.finding import Applicability
-    from dlsafe_lint.packages import Loaded, Move, Plan
     from dlsafe_lint.project import Project
 
 _BARE_NOQA = re.compile(r"#\s*noqa(?!\s*:)", re.IGNORECASE)

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from dlsafe_lint import lazy_imports, startup
+from dlsafe_lint.analysis import startup
 from dlsafe_lint.finding import Breakage
+from dlsafe_lint.rewriting import lazy_imports
 from dlsafe_lint.rule import Draft, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dlsafe_lint.analysis.startup import Cut
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.finding import Applicability, StartMethod
     from dlsafe_lint.project import Project
-    from dlsafe_lint.startup import Cut
 
 MOST_FUNCTIONS = 6
 """An import that would move into more functions than these is no obvious gain: the fix is unsafe."""

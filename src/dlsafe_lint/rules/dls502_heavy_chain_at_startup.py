@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlsafe_lint import startup
+from dlsafe_lint.analysis import startup
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
     import libcst as cst
 
+    from dlsafe_lint.analysis.startup import Cut
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.project import Project
-    from dlsafe_lint.startup import Cut
 
 
 class HeavyChainAtStartup(Rule):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlsafe_lint import apis
+from dlsafe_lint.analysis.counts import counts, positive
 from dlsafe_lint.apis import datasets
 from dlsafe_lint.apis.datasets import WRAPPERS
 from dlsafe_lint.apis.workers import LOADERS, LoaderApi
-from dlsafe_lint.counts import counts, positive
 from dlsafe_lint.facts import Attribute, Call, Expr, Literal, ModuleFacts, Name, dotted
 from dlsafe_lint.finding import START_METHODS, Place
 from dlsafe_lint.project import Frame, Project, Site, Value, Where

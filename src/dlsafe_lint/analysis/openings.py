@@ -6,9 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from dlsafe_lint import workers
-from dlsafe_lint.apis import handles
-from dlsafe_lint.datasets import (
+from dlsafe_lint.analysis import workers
+from dlsafe_lint.analysis.datasets import (
     CONSTRUCTORS,
     Carried,
     Visit,
@@ -20,6 +19,7 @@ from dlsafe_lint.datasets import (
     keyed_by_worker,
     knows_processes,
 )
+from dlsafe_lint.apis import handles
 from dlsafe_lint.facts import (
     Attribute,
     Call,

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from dlsafe_lint.analysis.import_calls import Module, may_import, named_by_call
+from dlsafe_lint.analysis.startup import ALL, exported, ran_from
 from dlsafe_lint.facts import Block, Collection, Compared, Literal, Name
 from dlsafe_lint.finding import Place
-from dlsafe_lint.import_calls import Module, may_import, named_by_call
 from dlsafe_lint.project import Project, Site
-from dlsafe_lint.startup import ALL, exported, ran_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

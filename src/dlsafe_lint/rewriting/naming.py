@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from dlsafe_lint.apis import BUILTINS
-from dlsafe_lint.captures import binder, scope_at
 from dlsafe_lint.facts import Lambda, walk
+from dlsafe_lint.rewriting.captures import binder, scope_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dlsafe_lint.captures import File
+    from dlsafe_lint.rewriting.captures import File
 
 _OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "collate_fn": ("collate", "collate_batch"),

@@ -13,24 +13,25 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from dlsafe_lint import lazy_property, openings, reopening
+from dlsafe_lint.analysis import openings, reopening
+from dlsafe_lint.analysis.datasets import CONSTRUCTORS, expressions
 from dlsafe_lint.apis import BUILTINS
 from dlsafe_lint.apis.reopening import ITERATING, RESULT_CLASSES
-from dlsafe_lint.datasets import CONSTRUCTORS, expressions
 from dlsafe_lint.facts import Attribute as AttributeExpr
 from dlsafe_lint.facts import Call, Name, parts, walk
 from dlsafe_lint.facts import Lambda as LambdaExpr
-from dlsafe_lint.lazy_closing import Closers
-from dlsafe_lint.lazy_property import assigned, code, is_attribute
 from dlsafe_lint.project import Where
+from dlsafe_lint.rewriting import lazy_property
+from dlsafe_lint.rewriting.lazy_closing import Closers
+from dlsafe_lint.rewriting.lazy_property import assigned, code, is_attribute
 from dlsafe_lint.rule import Draft
 from dlsafe_lint.suppressions import is_for_other_checkers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from dlsafe_lint.analysis.openings import Kept, Opened
     from dlsafe_lint.facts import Binding, Expr, ModuleFacts, Scope
-    from dlsafe_lint.openings import Kept, Opened
     from dlsafe_lint.project import Project, Site
     from dlsafe_lint.rule import Replacement, Tree
 

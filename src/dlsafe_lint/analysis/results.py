@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from dlsafe_lint.analysis.handovers import handovers
+from dlsafe_lint.analysis.holdings import Spot, held_by, name_of_tuple, qualname, unnamed
+from dlsafe_lint.analysis.openings import opened
+from dlsafe_lint.analysis.workers import Loader, dataset_values, idle, is_dataset, loaders, per_caller
 from dlsafe_lint.apis.datasets import KEEPS_ARGUMENTS
 from dlsafe_lint.apis.workers import COPYING, DEFAULT_COLLATE, DICTS, ITERATING, RESULTS, TIED, VIEWS
 from dlsafe_lint.facts import (
@@ -26,11 +30,7 @@ from dlsafe_lint.facts import (
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
-from dlsafe_lint.handovers import handovers
-from dlsafe_lint.holdings import Spot, held_by, name_of_tuple, qualname, unnamed
-from dlsafe_lint.openings import opened
 from dlsafe_lint.project import Frame, Project, Site, Value, Where, reaching
-from dlsafe_lint.workers import Loader, dataset_values, idle, is_dataset, loaders, per_caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from dlsafe_lint import naming
+from dlsafe_lint.analysis.holdings import Spot
 from dlsafe_lint.apis import BUILTINS
-from dlsafe_lint.captures import (
+from dlsafe_lint.facts import Name
+from dlsafe_lint.project import Site, Where
+from dlsafe_lint.rewriting import naming
+from dlsafe_lint.rewriting.captures import (
     Captures,
     File,
     Piece,
@@ -29,13 +32,10 @@ from dlsafe_lint.captures import (
     why_not_pickled,
     why_not_sent,
 )
-from dlsafe_lint.facts import Name
-from dlsafe_lint.forwarding import Forward, forward
-from dlsafe_lint.functions import Handed, from_lambda, is_constant, moved, with_more_arguments, with_names
-from dlsafe_lint.holdings import Spot
-from dlsafe_lint.lazy_property import line_length
-from dlsafe_lint.placing import Change, Line, draft, number_of, partial_at, top_of
-from dlsafe_lint.project import Site, Where
+from dlsafe_lint.rewriting.forwarding import Forward, forward
+from dlsafe_lint.rewriting.functions import Handed, from_lambda, is_constant, moved, with_more_arguments, with_names
+from dlsafe_lint.rewriting.lazy_property import line_length
+from dlsafe_lint.rewriting.placing import Change, Line, draft, number_of, partial_at, top_of
 from dlsafe_lint.suppressions import is_for_other_checkers
 
 if TYPE_CHECKING:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from dlsafe_lint.analysis.import_calls import may_import, named_by_call
+from dlsafe_lint.analysis.readers import hides_names, is_local_table, module_path, readers
+from dlsafe_lint.analysis.workers import context_methods, loaders
 from dlsafe_lint.apis import cli, heavy
 from dlsafe_lint.apis.workers import CONTEXTS, HANDOVERS
 from dlsafe_lint.facts import (
@@ -20,10 +23,7 @@ from dlsafe_lint.facts import (
     walk,
 )
 from dlsafe_lint.finding import Place
-from dlsafe_lint.import_calls import may_import, named_by_call
 from dlsafe_lint.project import Project, Site, Target, Where
-from dlsafe_lint.readers import hides_names, is_local_table, module_path, readers
-from dlsafe_lint.workers import context_methods, loaders
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import libcst as cst
 
-from dlsafe_lint.captures import File, scope_at
+from dlsafe_lint.rewriting.captures import File, scope_at
 from dlsafe_lint.rule import Draft
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import libcst as cst
 
 from dlsafe_lint.apis import BUILTINS
-from dlsafe_lint.captures import binder, inside
 from dlsafe_lint.facts import Attribute, Call, Name, Subscript
-from dlsafe_lint.indenting import is_guard
+from dlsafe_lint.rewriting.captures import binder, inside
+from dlsafe_lint.rewriting.indenting import is_guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from dlsafe_lint.captures import File
     from dlsafe_lint.facts import Expr, ModuleFacts
+    from dlsafe_lint.rewriting.captures import File
 
 Kind: TypeAlias = Literal["import", "def", "definition", "constant", "setting", "run", "guard", "other guard"]
 

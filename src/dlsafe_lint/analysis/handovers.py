@@ -9,6 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from dlsafe_lint.analysis.holdings import Origin, Spot, held, held_by, held_by_class, tied_to_process
+from dlsafe_lint.analysis.workers import (
+    Loader,
+    context_methods,
+    dataset_values,
+    loaders,
+    made_per_caller,
+    per_caller,
+    unwrapped,
+    ways_to_repeat,
+)
+from dlsafe_lint.analysis.workers import is_dataset as dataset_class
 from dlsafe_lint.apis.datasets import ITERATORS
 from dlsafe_lint.apis.workers import ALWAYS_SPAWN, HANDOVERS, POOL_METHODS, POOLS, WORKER_ARGUMENTS
 from dlsafe_lint.facts import (
@@ -22,19 +34,7 @@ from dlsafe_lint.facts import (
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
-from dlsafe_lint.holdings import Origin, Spot, held, held_by, held_by_class, tied_to_process
 from dlsafe_lint.project import Project, Site, Value, Where
-from dlsafe_lint.workers import (
-    Loader,
-    context_methods,
-    dataset_values,
-    loaders,
-    made_per_caller,
-    per_caller,
-    unwrapped,
-    ways_to_repeat,
-)
-from dlsafe_lint.workers import is_dataset as dataset_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

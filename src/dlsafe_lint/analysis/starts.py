@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from dlsafe_lint import commands
+from dlsafe_lint.analysis import commands
+from dlsafe_lint.analysis.counts import positive
+from dlsafe_lint.analysis.events import CONSTRUCTORS, EAGER, METHODS, NOT_RUN, Event, events, last
+from dlsafe_lint.analysis.workers import context_methods, loader_of
 from dlsafe_lint.apis.workers import (
     ALWAYS_SPAWN,
     COMMAND_APPS,
@@ -27,8 +30,6 @@ from dlsafe_lint.apis.workers import (
     Consumer,
     OwnLoader,
 )
-from dlsafe_lint.counts import positive
-from dlsafe_lint.events import CONSTRUCTORS, EAGER, METHODS, NOT_RUN, Event, events, last
 from dlsafe_lint.facts import (
     Attribute,
     Call,
@@ -47,13 +48,12 @@ from dlsafe_lint.facts import (
 from dlsafe_lint.facts import Literal as Constant
 from dlsafe_lint.finding import START_METHODS, Place
 from dlsafe_lint.project import Frame, Project, Site, Value, Where
-from dlsafe_lint.workers import context_methods, loader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from dlsafe_lint.analysis.workers import Loader
     from dlsafe_lint.finding import Confidence, StartMethod
-    from dlsafe_lint.workers import Loader
 
 Kind: TypeAlias = Literal["loader", "pool", "process", "executor", "manager", "spawn"]
 

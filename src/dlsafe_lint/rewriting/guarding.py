@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from dlsafe_lint import starts
-from dlsafe_lint.captures import inside
+from dlsafe_lint.analysis import starts
 from dlsafe_lint.facts import Attribute, Name
-from dlsafe_lint.indenting import GUARD, Layout, Piece, can_be_cut, freezes, pieces, written
-from dlsafe_lint.needs import (
+from dlsafe_lint.rewriting.captures import inside
+from dlsafe_lint.rewriting.indenting import GUARD, Layout, Piece, can_be_cut, freezes, pieces, written
+from dlsafe_lint.rewriting.needs import (
     Workers,
     exported,
     finishing,
@@ -31,8 +31,7 @@ from dlsafe_lint.needs import (
     touched_by,
     used_elsewhere,
 )
-from dlsafe_lint.rule import Draft
-from dlsafe_lint.top_level import (
+from dlsafe_lint.rewriting.top_level import (
     Program,
     Unit,
     is_accumulator,
@@ -45,13 +44,14 @@ from dlsafe_lint.top_level import (
     title_of,
     unit_at,
 )
+from dlsafe_lint.rule import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from dlsafe_lint.captures import File
     from dlsafe_lint.finding import Applicability
     from dlsafe_lint.project import Site
+    from dlsafe_lint.rewriting.captures import File
     from dlsafe_lint.rule import Replacement
 
 _HARMLESS = frozenset(

@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlsafe_lint import workers
+from dlsafe_lint.analysis import workers
+from dlsafe_lint.analysis.datasets import CONSTRUCTORS, construction, drops, knows_processes, use
+from dlsafe_lint.analysis.openings import is_closed, opened
 from dlsafe_lint.apis import handles
 from dlsafe_lint.apis.datasets import READERS
-from dlsafe_lint.datasets import CONSTRUCTORS, construction, drops, knows_processes, use
 from dlsafe_lint.facts import Attribute, dotted
 from dlsafe_lint.finding import Place
-from dlsafe_lint.openings import is_closed, opened
 from dlsafe_lint.project import Site, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dlsafe_lint.analysis.datasets import Carried
     from dlsafe_lint.apis.handles import Handle
-    from dlsafe_lint.datasets import Carried
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.finding import Confidence
     from dlsafe_lint.project import Project

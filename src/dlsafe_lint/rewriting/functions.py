@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from dlsafe_lint.captures import inside
+from dlsafe_lint.rewriting.captures import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

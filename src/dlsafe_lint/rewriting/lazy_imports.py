@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import libcst as cst
 
-from dlsafe_lint.lazy_property import comments, line_length
+from dlsafe_lint.rewriting.lazy_property import comments, line_length
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlsafe_lint import openings
+from dlsafe_lint.analysis import openings
+from dlsafe_lint.analysis.datasets import CONSTRUCTORS, construction, expressions
 from dlsafe_lint.apis import datasets as dataset_classes
 from dlsafe_lint.apis import reopening as known
 from dlsafe_lint.apis.handles import CLOSERS
-from dlsafe_lint.datasets import CONSTRUCTORS, construction, expressions
 from dlsafe_lint.facts import (
     Attribute,
     Call,
@@ -32,8 +32,8 @@ from dlsafe_lint.project import Site, Where
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dlsafe_lint.analysis.openings import Opened
     from dlsafe_lint.facts import Binding, Expr, ModuleFacts, Scope, Store
-    from dlsafe_lint.openings import Opened
     from dlsafe_lint.project import Project, Value
 
 _PICKLING = frozenset({"__setstate__", "__reduce__", "__reduce_ex__", "__getnewargs_ex__", "__copy__", "__deepcopy__"})

@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlsafe_lint import apis, flow, workers
+from dlsafe_lint import apis, flow
+from dlsafe_lint.analysis import workers
+from dlsafe_lint.analysis.datasets import construction, drops, expressions
 from dlsafe_lint.apis import datasets
-from dlsafe_lint.datasets import construction, drops, expressions
 from dlsafe_lint.facts import Attribute, Call, Choice, Compared, Literal, Name, Subscript, walk
 from dlsafe_lint.finding import Place
 from dlsafe_lint.project import Site, Where

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlsafe_lint import workers
+from dlsafe_lint.analysis import workers
+from dlsafe_lint.analysis.datasets import CONSTRUCTORS, construction, use
 from dlsafe_lint.apis import cuda
 from dlsafe_lint.apis.datasets import READERS
-from dlsafe_lint.datasets import CONSTRUCTORS, construction, use
 from dlsafe_lint.facts import (
     Attribute,
     Call,

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlsafe_lint import workers
+from dlsafe_lint.analysis import workers
+from dlsafe_lint.analysis.datasets import CONSTRUCTORS, construction, drops
+from dlsafe_lint.analysis.openings import reaches_workers
 from dlsafe_lint.apis import attributes
-from dlsafe_lint.datasets import CONSTRUCTORS, construction, drops
 from dlsafe_lint.facts import (
     Attribute,
     Call,
@@ -24,14 +25,13 @@ from dlsafe_lint.facts import (
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
-from dlsafe_lint.openings import reaches_workers
 from dlsafe_lint.project import Frame, Project, Site, Value, Where, assigned, reaching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dlsafe_lint.analysis.datasets import Carried
     from dlsafe_lint.apis.attributes import Kind
-    from dlsafe_lint.datasets import Carried
     from dlsafe_lint.finding import Confidence, StartMethod
 
 _MAX_DEPTH = 6

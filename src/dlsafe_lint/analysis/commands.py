@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dlsafe_lint.analysis.events import CONSTRUCTORS
 from dlsafe_lint.apis.workers import ADDING, COMMAND_APPS, REGISTERING, TEST_CASES
-from dlsafe_lint.events import CONSTRUCTORS
 from dlsafe_lint.facts import Attribute, Call, Collection, Name
 from dlsafe_lint.project import Project, Site, Value, Where
 

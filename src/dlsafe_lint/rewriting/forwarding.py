@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from dlsafe_lint.captures import binder, inside, is_guarded
 from dlsafe_lint.facts import Name, dotted
-from dlsafe_lint.functions import Handed, is_constant
 from dlsafe_lint.project import Where
+from dlsafe_lint.rewriting.captures import binder, inside, is_guarded
+from dlsafe_lint.rewriting.functions import Handed, is_constant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dlsafe_lint.captures import Captures, File
     from dlsafe_lint.facts import Scope
     from dlsafe_lint.project import Site, Value
+    from dlsafe_lint.rewriting.captures import Captures, File
 
 
 class Forward(NamedTuple):

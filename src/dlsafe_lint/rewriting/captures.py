@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import libcst as cst
 
+from dlsafe_lint.analysis.holdings import Spot, held, held_by_class
+from dlsafe_lint.analysis.openings import opened
+from dlsafe_lint.analysis.workers import is_dataset
 from dlsafe_lint.apis.datasets import ITERATORS
 from dlsafe_lint.facts import Comprehension, Name
-from dlsafe_lint.holdings import Spot, held, held_by_class
-from dlsafe_lint.openings import opened
 from dlsafe_lint.project import Site, Where
-from dlsafe_lint.workers import is_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dlsafe_lint import branches
+from dlsafe_lint.analysis.datasets import construction, drops, expressions
+from dlsafe_lint.analysis.openings import opened
+from dlsafe_lint.analysis.workers import is_dataset as dataset_class
 from dlsafe_lint.apis.datasets import (
     FORGETS_ARGUMENTS,
     FORGOTTEN_ARGUMENTS,
@@ -26,7 +29,6 @@ from dlsafe_lint.apis.datasets import (
     is_sliceable,
 )
 from dlsafe_lint.apis.workers import TIED
-from dlsafe_lint.datasets import construction, drops, expressions
 from dlsafe_lint.facts import (
     NOTHING,
     Attribute,
@@ -46,9 +48,7 @@ from dlsafe_lint.facts import (
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import Place
-from dlsafe_lint.openings import opened
 from dlsafe_lint.project import Frame, Project, Site, Value, Where, reaching
-from dlsafe_lint.workers import is_dataset as dataset_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import libcst as cst
 
 from dlsafe_lint import suppressions
+from dlsafe_lint.analysis.workers import is_dataset
 from dlsafe_lint.facts import Collection, Name
 from dlsafe_lint.facts import Literal as Constant
 from dlsafe_lint.project import Site
-from dlsafe_lint.top_level import Program, Unit, is_future, unit_at
-from dlsafe_lint.workers import is_dataset
+from dlsafe_lint.rewriting.top_level import Program, Unit, is_future, unit_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dlsafe_lint.captures import File
+    from dlsafe_lint.rewriting.captures import File
 
 
 class Workers(NamedTuple):

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from dlsafe_lint.analysis.importing import Cut, imported, imported_without
+from dlsafe_lint.analysis.readers import hides_names, readers
+from dlsafe_lint.analysis.startup import exported, outermost, packages_around, ran
 from dlsafe_lint.facts import Collection as Display
 from dlsafe_lint.facts import Literal, Name
 from dlsafe_lint.finding import CONFIDENCES, Place
-from dlsafe_lint.importing import Cut, imported, imported_without
 from dlsafe_lint.project import Site
-from dlsafe_lint.readers import hides_names, readers
-from dlsafe_lint.startup import exported, outermost, packages_around, ran
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from dlsafe_lint.analysis.importing import Hop, Loading
     from dlsafe_lint.facts import Call, Import, ImportedName, ModuleFacts
     from dlsafe_lint.finding import Confidence
-    from dlsafe_lint.importing import Hop, Loading
     from dlsafe_lint.project import Project
 
 

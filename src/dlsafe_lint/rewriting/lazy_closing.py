@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from dlsafe_lint import lazy_property, reopening
+from dlsafe_lint.analysis import reopening
 from dlsafe_lint.apis import handles
-from dlsafe_lint.lazy_property import assigned, code, is_attribute
+from dlsafe_lint.rewriting import lazy_property
+from dlsafe_lint.rewriting.lazy_property import assigned, code, is_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,1 @@
+"""What follows from all facts together: a module answers one question about the project."""
