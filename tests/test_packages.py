@@ -114,3 +114,17 @@ def test_a_package_in_a_folder_of_another_one_is_no_part_of_it_under_its_bare_na
     vendored = {"_vendor__other__init": "from . import a", "_vendor__other__a": SCRIPT}
     found = said("import sys\nsys.path.append('pkg/_vendor')\nimport other\nimport other.a", **vendored)
     assert found == {"pkg/_vendor/other/__init__.py": [(1, ["pkg/_vendor/other/a.py"], True)]}
+
+
+def test_a_script_that_another_one_loads_is_named_behind_it() -> None:
+    init = "from .train import main"
+    train = f"from .cut import cut\n{SCRIPT}"
+    ((only,),) = packages.loaded_scripts(project(package(init, train=train, cut=SCRIPT))).values()
+    assert (only.scripts, only.behind) == ((f"{ROOT}/pkg/train.py",), (f"{ROOT}/pkg/cut.py",))
+
+
+def test_possible_scripts_do_not_count_behind_likely_ones() -> None:
+    train = f"from .cut import cut\n{SCRIPT}"
+    cut = "def test(): ...\nif __name__ == '__main__':\n    test()"
+    ((only,),) = packages.loaded_scripts(project(package("from .train import main", train=train, cut=cut))).values()
+    assert (only.scripts, only.behind, only.confidence) == ((f"{ROOT}/pkg/train.py",), (), "likely")

@@ -31,6 +31,7 @@ class Loaded(NamedTuple):
         direct: whether it imports them itself.
         confidence: how sure it is that one of them is run with ``python -m``.
         via: the hops to the first script.
+        behind: the paths of scripts that one of these loads in turn, or that it loads through others.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Loaded(NamedTuple):
     direct: bool
     confidence: Confidence
     via: tuple[Place, ...]
+    behind: tuple[str, ...] = ()
 
 
 def loaded_scripts(project: Project) -> dict[str, list[Loaded]]:
@@ -108,15 +110,22 @@ def _hops(project: Project, chain: tuple[Hop, ...], path: str) -> tuple[Place, .
 def _together(one: Loaded | None, other: Loaded) -> Loaded:
     """Put the scripts that one statement loads together.
 
-    Beside those that it imports itself no others count, and beside those that somebody runs no possible ones.
+    Those that it imports itself come first, the others stand behind them; possible ones don't count beside others.
     """
     if one is None:
         return other
-    ranks = [(each.confidence != "possible", each.direct) for each in (one, other)]
-    if ranks[0] != ranks[1]:
-        return one if ranks[0] > ranks[1] else other
-    sure = max(one.confidence, other.confidence, key=CONFIDENCES.index)
-    return one._replace(scripts=tuple(dict.fromkeys((*one.scripts, *other.scripts))), confidence=sure)
+    first, last = sorted((one, other), key=lambda each: (each.confidence == "possible", not each.direct))
+    if last.confidence == "possible" != first.confidence:
+        return first
+    sure = max(first.confidence, last.confidence, key=CONFIDENCES.index)
+    if first.direct == last.direct:
+        first, last = first._replace(scripts=(*first.scripts, *last.scripts)), last._replace(scripts=())
+    behind = dict.fromkeys((*first.behind, *last.scripts, *last.behind))
+    return first._replace(
+        scripts=tuple(dict.fromkeys(first.scripts)),
+        behind=tuple(path for path in behind if path not in first.scripts),
+        confidence=sure,
+    )
 
 
 def script(project: Project, facts: ModuleFacts) -> Confidence | None:

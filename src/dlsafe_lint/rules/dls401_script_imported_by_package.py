@@ -139,7 +139,8 @@ class ScriptImportedByPackage(Rule):
         plan = packages.plan(self.project, self.facts, kept)
         drafts = self._drafts(found, plan)
         for loaded in found:
-            names = [_dotted_name(self.project, path) for path in loaded.scripts]
+            scripts = (*loaded.scripts, *loaded.behind)
+            names = [_dotted_name(self.project, path) for path in scripts]
             others = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
             package = _dotted_name(self.project, self.facts.path)
             how = "imports" if loaded.direct else "ends up importing"
@@ -149,7 +150,7 @@ class ScriptImportedByPackage(Rule):
                 f"`python -m {names[0].removesuffix('.__main__')}` warns and runs it twice",
                 help=_help(plan, loaded),
                 confidence=loaded.confidence,
-                related=(*loaded.via, *(self._script(path) for path in loaded.scripts)),
+                related=(*loaded.via, *(self._script(path) for path in scripts)),
                 fix=drafts.get(loaded.statement),
             )
 
@@ -373,11 +374,12 @@ def _advice(plan: Plan, loaded: Loaded) -> str:
 
 
 def _dotted_name(project: Project, path: str) -> str:
-    """Return the name under which a file is imported."""
-    folder, _, name = path.rpartition("/")
-    parts = [] if name == "__init__.py" else [name.removesuffix(".py")]
-    while f"{folder}/__init__.py" in project.modules and len(folder) > len(project.root):
-        folder, _, name = folder.rpartition("/")
-        parts.append(name)
-    short, full = ".".join(reversed(parts)), project.modules[path].name
+    """Return the name under which a file is imported; folders without an ``__init__`` inside a package count too."""
+    parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
+    packages_above = (
+        count
+        for count in range(project.root.count("/") + 1, len(parts))
+        if f"{'/'.join(parts[: count + 1])}/__init__.py" in project.modules
+    )
+    short, full = ".".join(parts[next(packages_above, len(parts) - 1) :]), project.modules[path].name
     return full if full.endswith(f".{short}") else short
