@@ -38,6 +38,21 @@ WORKERS = {
         "0",
         "3",
     ),
+    "a namespace that is changed later": (
+        """
+        from types import SimpleNamespace
+        def build(args, tokenizer):
+            return DataLoader(Items(tokenizer), num_workers=args.workers)
+        def faster(options):
+            options.workers = {}
+        def run():
+            args = SimpleNamespace(texts=["a"], workers=0)
+            faster(args)
+            return list(build(args, lambda text: len(text)))
+        """,
+        "0",
+        "3",
+    ),
     "a data class": (
         """
         from dataclasses import dataclass

@@ -249,6 +249,15 @@ NOT_KEPT = {
                 self.file = open(path)
         loader = DataLoader(D("x"))
         """,
+    "possible: a loader that no call gives workers": """
+        class D(Dataset):
+            def __init__(self, path):
+                self.file = open(path)
+        def load(path, **options):
+            return DataLoader(D(path), **options)
+        def train():
+            return load("x", batch_size=2, num_workers=0), load("y", shuffle=True)
+        """,
     "possible: shared by forks in a program that spawns": """
         torch.multiprocessing.set_start_method("spawn")
         class D(Dataset):
@@ -1705,6 +1714,15 @@ SHAPES = {
         class U(Dataset):
             def __init__(self, p):
                 self.f = open(p).read
+        """,
+    "a loader that some call may give workers": """
+        class D(Dataset):
+            def __init__(self, path):
+                self.file = open(path)  # here
+        def load(path, **options):
+            return DataLoader(D(path), **options)
+        def train(options):
+            return load("x", batch_size=2), load("y", **options)
         """,
     "a loader of the project opens": """
         class Reading(Dataset):

@@ -77,6 +77,8 @@ def counts(project: Project, expr: Expr, where: Where, depth: int = 0) -> frozen
     found: set[Count] = set()
     for value in project.values(expr, where, 1):
         found |= _of_value(project, value, expr, where, depth)
+    if isinstance(expr, Attribute) and found <= _NONE:
+        found |= _set_later(project, expr, where, depth)
     return frozenset(found)
 
 
@@ -191,6 +193,20 @@ def _put(project: Project, expr: Attribute | Subscript, where: Where, depth: int
         return found or None
     for value in project.values(expr, where, 1):
         found |= _of_value(project, value, expr, where, depth + 1)
+    return found
+
+
+def _set_later(project: Project, expr: Attribute, where: Where, depth: int) -> frozenset[Count]:
+    """Return what is put into the attribute of an object after it is made, wherever in the project."""
+    stores = [(facts, store) for facts in project.modules.values() for store in _stores(project, facts, expr)]
+    made = [value.expr for value in project.values(expr.value, where, 1) if isinstance(value.expr, Call)]
+    found: frozenset[Count] = frozenset()
+    for facts, store in stores if made else ():
+        at = Where(facts, store.scope, store.statement)
+        if store.value is not None and any(
+            value.expr is call for value in project.values(store.base, at, 1) for call in made
+        ):
+            found |= counts(project, store.value, at, depth + 1)
     return found
 
 

@@ -792,7 +792,7 @@ def reaches_workers(project: Project, facts: ModuleFacts, call: Call) -> bool:
     idle = False
     for loader in workers.loaders(project):
         if any(value.expr is call for value in workers.dataset_values(project, loader)):
-            if not workers.without_workers(loader):
+            if not workers.without_workers(project, loader):
                 return True
             idle = True
     if idle or workers.made_in_worker(facts, call):

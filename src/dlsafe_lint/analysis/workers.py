@@ -459,14 +459,23 @@ def dataset_values(project: Project, loader: Loader) -> list[Value]:
 def idle(project: Project, site: Site) -> bool:
     """Whether the project loads a class of Datasets (or classes derived from it), but only ever without workers."""
     found = loaders_of(project, site)
-    return bool(found) and all(without_workers(loader) for loader in found)
+    return bool(found) and all(without_workers(project, loader) for loader in found)
 
 
-def without_workers(loader: Loader) -> bool:
-    """Whether the code shows that a loader has no workers: none asked for, or a 0; not if ``**kwargs`` may ask."""
+def without_workers(project: Project, loader: Loader) -> bool:
+    """Whether the code shows that a loader has no workers: none asked for, or a 0.
+
+    Where ``**kwargs`` may ask for some, the calls of the function that makes the loader say what these are.
+    """
     if loader.confidence is not None:
         return False
-    return bool(loader.workers) or all(key is not None for key, _ in loader.call.keywords)
+    if loader.workers or all(key is not None for key, _ in loader.call.keywords):
+        return True
+    if loader.where.frame is not None:
+        return loader.where.frame.complete
+    ways = [loader.where._replace(frame=frame) for frame, _ in _frames(project, loader.facts, loader.call)]
+    made = [_loader(project, loader.facts, loader.call, where, loader.api) for where in ways]
+    return bool(made) and all(without_workers(project, each) for each in made)
 
 
 def made_in_worker(facts: ModuleFacts, call: Call) -> bool:
