@@ -534,6 +534,11 @@ def test_a_loaded_module_hides_a_function_of_its_name(tmp_path: Path) -> None:
         ("a name that the script binds anew", "from .train import main\n", f"def f():\n    global main\n\n\n{TRAIN}"),
         ("a script without a guard", "from .__main__ import main\n", TRAIN),
         (
+            "a script that registers what it defines",
+            "from .train import main\n",
+            f"from .registry import register\n\n\n@register\nclass Model: ...\n\n\n{TRAIN}",
+        ),
+        (
             "an annotation",
             "from __future__ import annotations\n\nfrom .train import Config\n\n\ndef f(c: Config): ...\n",
             TRAIN,
@@ -542,9 +547,12 @@ def test_a_loaded_module_hides_a_function_of_its_name(tmp_path: Path) -> None:
 )
 def test_what_somebody_may_notice_is_unsafe(what: str, init: str, train: str, tmp_path: Path) -> None:
     assert what
-    lay_out(
-        Shape(what, init, "", {"pkg/train.py": train, "pkg/__main__.py": "def main(): ...\n\n\nmain()\n"}), tmp_path
-    )
+    files = {
+        "pkg/train.py": train,
+        "pkg/__main__.py": "def main(): ...\n\n\nmain()\n",
+        "pkg/registry.py": "MODELS = []\n\n\ndef register(model):\n    MODELS.append(model)\n    return model\n",
+    }
+    lay_out(Shape(what, init, "", files), tmp_path)
     assert not fix(tmp_path, unsafe=False).changes
     assert fix(tmp_path).changes
 

@@ -692,6 +692,7 @@ SAFE = {
     "the tail": "pool = Pool(2)\nprint(pool)\n",
     "functions that only the program calls": "def show():\n    print(pool)\n\n\npool = Pool(2)\nshow()\n",
     "the attributes of an object are looked up": "def show(x):\n    print(vars(x))\n\n\npool = Pool(2)\nshow(pool)\n",
+    "workers read a number": "scale = 2\n\n\ndef times(x):\n    return x * scale\n\n\nPool(2).map(times, [1])\n",
     "a guard behind it": 'pool = Pool(2)\nif __name__ == "__main__":\n    print(pool)\n',
 }
 UNSAFE = {
@@ -699,6 +700,12 @@ UNSAFE = {
     "a class that reads a name": "class Model:\n    def show(self):\n        print(pool)\n\n\npool = Pool(2)\n",
     "a lambda that stays reads a name": "get = lambda: pool\npool = Pool(2)\n",
     "names are looked up": "pool = Pool(2)\nprint(eval('pool'))\n",
+    "a function sets what workers read": "scale = 1\n\n\ndef set_to(value):\n    global scale\n    scale = value\n\n\n"
+    "def times(x):\n    return x * scale\n\n\nset_to(5)\nPool(2).map(times, [1])\n",
+    "workers read a list": "table = []\n\n\ndef fill():\n    table.append(5)\n\n\n"
+    "def times(x):\n    return x * table[0]\n\n\nfill()\nPool(2).map(times, [1])\n",
+    "something else runs again in every worker": "import socket\nserver = socket.create_server(('', 0))\n\n\n"
+    "def times(x):\n    return x\n\n\nPool(2).map(times, [1])\nprint(server)\n",
 }
 REFUSED = {
     "a worker reads it": (

@@ -10,15 +10,15 @@ from dlsafe_lint.analysis.startup import exported, outermost, packages_around, r
 from dlsafe_lint.facts import Collection as Display
 from dlsafe_lint.facts import Literal, Name
 from dlsafe_lint.finding import CONFIDENCES, Place
-from dlsafe_lint.project import Site
+from dlsafe_lint.project import Site, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from dlsafe_lint.analysis.importing import Hop, Loading
     from dlsafe_lint.facts import Call, Import, ImportedName, ModuleFacts
     from dlsafe_lint.finding import Confidence
-    from dlsafe_lint.project import Project
+    from dlsafe_lint.project import Project, Value
 
 
 class Loaded(NamedTuple):
@@ -282,6 +282,11 @@ def _moves(project: Project, facts: ModuleFacts, loaded: Loaded) -> tuple[tuple[
         if isinstance(made, str):
             return (), made
         found += made
+    # a function that imports the name itself no longer sees what somebody puts in its place in the package
+    read = readers(project)
+    found = [
+        each._replace(safe=False) if each.functions and (facts.path, each.name) in read else each for each in found
+    ]
     return tuple(found), "" if found else "it is not known which names it takes"
 
 
@@ -383,11 +388,44 @@ def _is_written_out(facts: ModuleFacts) -> bool:
 def _is_safe(project: Project, path: str, attr: str) -> bool:
     """Whether it makes no difference when a name is taken from a script.
 
-    It does where a function of the script binds the name anew, and where the script runs without a guard.
+    It does where a function of the script binds the name anew, where the script runs without a guard, and where others
+    know what it defines as soon as it is loaded.
     """
     facts = project.modules[path]
+    if _registers(project, facts):
+        return False
     rebound = any(scope.declared.get(attr) == "global" for scope in facts.scopes)
     return not rebound and any(block.kind == "guard" for block in facts.blocks)
+
+
+def _registers(project: Project, facts: ModuleFacts) -> bool:
+    """Whether another module of the project is told of what a module defines when that is loaded.
+
+    By a decorator, a call, ``__init_subclass__``, or because it asks for ``__subclasses__()``.
+    """
+
+    def told(values: Iterable[Value]) -> bool:
+        return any(value.site is not None and value.site.path != facts.path for value in values)
+
+    if any(
+        facts.runs_at_import(call.scope)
+        and not facts.in_block(call.statement, "guard")
+        and told(project.called(facts, call))
+        for call in facts.calls
+    ):
+        return True
+    for scope in facts.scopes:
+        if scope.parent != 0:
+            continue
+        at = Where(facts, 0, scope.statement)
+        if any(told(project.values(each, at)) for each in scope.decorators):
+            return True
+        if scope.kind == "class":
+            site = Site(facts.path, scope.index)
+            above = [base.site for base in project.ancestors(site) if base.site is not None and base.site != site]
+            if above and ("__subclasses__" in project.calls_by_name or project.method(site, "__init_subclass__")):
+                return True
+    return False
 
 
 def _is_submodule(project: Project, facts: ModuleFacts, name: str) -> bool:

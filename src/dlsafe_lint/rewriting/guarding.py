@@ -24,6 +24,7 @@ from dlsafe_lint.rewriting.needs import (
     imports_in_use,
     is_made_once,
     looks_around,
+    may_differ,
     needed,
     needed_by_workers,
     read_when_called,
@@ -377,7 +378,8 @@ def _only_apart(program: Program, apart: set[int], setters: set[int], *, risky: 
 def _applicability(program: Program, moves: set[int], workers: Workers, *, risky: bool) -> Applicability:
     """Return whether the plan is safe.
 
-    It is where what moves is the file's tail, nothing that may run in a worker needs it, and nobody imports the file.
+    It is where what moves is the file's tail, nothing that may run in a worker needs it, nothing else runs, what
+    workers read of the file always is what the file says, and nobody imports the file.
     """
     file = program.file
     below = [unit for unit in program.units[min(moves) :] if unit.index not in moves and unit.kind != "guard"]
@@ -387,6 +389,8 @@ def _applicability(program: Program, moves: set[int], workers: Workers, *, risky
     }
     if below or risky or bound & (workers.possible | read) or looks_around(program) or _is_entry_point(file):
         return "unsafe"
+    if any(unit.kind == "run" and unit.index not in moves for unit in program.units) or may_differ(program, workers):
+        return "unsafe"  # it runs again in every worker, or what it changes isn't changed there
     return "unsafe" if starts.importers(file.project, file.facts) else "safe"
 
 

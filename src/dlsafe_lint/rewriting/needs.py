@@ -11,7 +11,8 @@ from dlsafe_lint import suppressions
 from dlsafe_lint.analysis.workers import is_dataset
 from dlsafe_lint.facts import Collection, Name
 from dlsafe_lint.facts import Literal as Constant
-from dlsafe_lint.project import Site
+from dlsafe_lint.project import Site, Where
+from dlsafe_lint.rewriting.captures import inside
 from dlsafe_lint.rewriting.top_level import Program, Unit, is_future, unit_at
 
 if TYPE_CHECKING:
@@ -122,6 +123,51 @@ def needed_by_workers(program: Program) -> Workers:
         possible |= {name for unit in program.units for name, hows in unit.binds.items() if hows & {"def", "class"}}
     reads = [_reads(program, each) for each in (certain, certain | possible)]
     return Workers(reads[0], reads[1])
+
+
+_FIXED_CALLS = frozenset(
+    {"int", "float", "str", "bool", "bytes", "tuple", "frozenset", "len", "min", "max", "round", "abs", "range"}
+)
+_FIXED_LIBRARIES = ("torch.device", "os.path.", "pathlib.", "os.cpu_count", "re.compile")
+"""What returns values that nobody changes in place; a dot at the end stands for all of a module."""
+
+
+def may_differ(program: Program, workers: Workers) -> bool:
+    """Whether workers may find other values of the file's names than the program, which goes on to change them.
+
+    A number that a function sets with ``global``, a list or an object that is filled, the state of another module.
+    """
+    facts, project = program.file.facts, program.file.project
+    set_by_functions = {name for scope in facts.scopes for name, how in scope.declared.items() if how == "global"}
+    for unit in program.units:
+        for name in workers.possible & unit.binds.keys():
+            if unit.kind in ("constant", "setting", "run") and (
+                name in set_by_functions or not _is_fixed(program.file, unit.node)
+            ):
+                return True
+            if "import" in unit.binds[name]:
+                for value in project.values(Name(name), Where(facts, 0, unit.number)):
+                    other = project.modules.get(value.site.path if value.site else value.name)
+                    is_state = value.kind not in ("function", "class", "external", "module", "unknown")
+                    if is_state or (other is not None and any("global" in s.declared.values() for s in other.scopes)):
+                        return True
+    return False
+
+
+def _is_fixed(file: File, node: cst.CSTNode) -> bool:
+    """Whether a statement gives names values that can't be changed in place."""
+    for each in inside(node):
+        match each:
+            case cst.List() | cst.Dict() | cst.Set() | cst.ListComp() | cst.DictComp() | cst.SetComp():
+                return False
+            case cst.Call(func=cst.Name(value=builtin)) if builtin in _FIXED_CALLS:
+                continue
+            case cst.Call():
+                call = file.facts.calls[file.tree.numbers[each]] if each in file.tree.numbers else None
+                name = file.project.callee(file.facts, call) if call is not None else ""
+                if not any(name.startswith(one) if one.endswith(".") else name == one for one in _FIXED_LIBRARIES):
+                    return False
+    return True
 
 
 def _reads(program: Program, names: Iterable[str]) -> set[str]:
