@@ -266,6 +266,14 @@ NOT_KEPT = {
             def __getstate__(self):
                 return {**self.__dict__, "archive": None}
         """,
+    "possible: shared by forks, but its only loader spawns": """
+        class D(Dataset):
+            def __init__(self, path):
+                self.archive = zipfile.ZipFile(path)
+            def __getstate__(self):
+                return {**self.__dict__, "archive": None}
+        loader = DataLoader(D("x"), num_workers=2, multiprocessing_context="spawn")
+        """,
     "one for each worker, and left out": """
         class D(Dataset):
             def __init__(self, path):
@@ -1714,6 +1722,15 @@ SHAPES = {
         class U(Dataset):
             def __init__(self, p):
                 self.f = open(p).read
+        """,
+    "shared by forks in a program that spawns if asked to": """
+        if parser.parse_args().spawn:
+            torch.multiprocessing.set_start_method("spawn")
+        class D(Dataset):
+            def __init__(self, path):
+                self.archive = zipfile.ZipFile(path)  # here
+            def __getstate__(self):
+                return {**self.__dict__, "archive": None}
         """,
     "a loader that some call may give workers": """
         class D(Dataset):

@@ -68,7 +68,7 @@ def used(project: Project) -> dict[str, list[Use]]:
 
 def _used(project: Project) -> dict[str, list[Use]]:
     found: dict[str, dict[int, Use]] = defaultdict(dict)
-    if not workers.never_forks(project):
+    if not workers.sets_other_method(project):
         for path, each in (*_in_datasets(project), *_in_callables(project)):
             found[path].setdefault(each.call, each)
     return {path: [rows[number] for number in sorted(rows)] for path, rows in found.items()}
@@ -77,7 +77,7 @@ def _used(project: Project) -> dict[str, list[Use]]:
 def _in_datasets(project: Project) -> Iterator[tuple[str, Use]]:
     for site in project.classes():
         hops = workers.is_dataset(project, site)
-        if hops is None or workers.idle(project, site):
+        if hops is None or workers.idle(project, site) or workers.never_forks(project, site):
             continue
         loaders = [loader for loader in workers.loaders_of(project, site) if loader.confidence is not None]
         if loaders and not any("fork" in loader.methods for loader in loaders):

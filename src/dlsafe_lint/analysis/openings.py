@@ -134,7 +134,7 @@ def kept(project: Project) -> dict[str, list[Kept]]:
 def _doubted(project: Project, site: Site, found: Kept) -> Kept:
     """Return a finding with the confidence that is left by how the project loads the class and starts its workers."""
     by_fork_only = not (found.sent and _breaks(found.kind, found.fate, sent=True, forked=False))
-    if workers.idle(project, site) or (by_fork_only and workers.never_forks(project)):
+    if workers.idle(project, site) or (by_fork_only and workers.never_forks(project, site)):
         return found._replace(confidence="possible")
     return found
 

@@ -405,11 +405,26 @@ def context_methods(project: Project, expr: Expr, where: Where) -> frozenset[Sta
     return frozenset(found or START_METHODS)
 
 
-def never_forks(project: Project) -> bool:
-    """Whether the program sets another start method than fork for all its workers (``set_start_method("spawn")``)."""
+def never_forks(project: Project, site: Site) -> bool:
+    """Whether the workers that get a class of Datasets are never forked.
+
+    All its loaders with workers ask for another start method, or the program sets one.
+    """
+    asked = [loader.methods for loader in loaders_of(project, site) if loader.confidence is not None]
+    return (bool(asked) and all("fork" not in methods for methods in asked)) or sets_other_method(project)
+
+
+def sets_other_method(project: Project) -> bool:
+    """Whether the program sets another start method than fork for all its workers (``set_start_method("spawn")``).
+
+    What tests set, or what is set on a condition, doesn't count.
+    """
     for facts, call in project.calls_by_name.get("set_start_method", ()):
         method = project.argument(facts, call, "method", 0)
-        if method is not None and "fork" not in context_methods(project, *method):
+        on_condition = any(block.kind in ("if", "else") for block in facts.enclosing_blocks(call.statement))
+        if method is None or on_condition or project.is_test(facts):
+            continue
+        if "fork" not in context_methods(project, *method):
             return True
     return False
 
