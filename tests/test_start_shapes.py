@@ -275,6 +275,10 @@ CALLS["a thread"] = (
     TRAIN + "import threading\nthread = threading.Thread(target=train)\n",
 )
 
+CALLS["a class of processes that spawn"] = (
+    "from multiprocessing import context\nclass Logger(context.SpawnProcess):\n    pass\nLogger().start()",
+    "from multiprocessing import context\nclass Logger(context.ForkProcess):\n    pass\nLogger().start()",
+)
 CALLS["a branch that the call asks for"] = (
     LOADER + "def run(mode='train', *, debug=False):\n    if mode == 'train' and not debug: list(loader)\nrun()",
     LOADER + "def run(mode='train', *, debug=False):\n    if mode == 'train' and not debug: list(loader)\nrun('test')",

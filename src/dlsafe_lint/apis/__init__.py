@@ -35,6 +35,10 @@ _PREFIXES = (
 )
 _EXACT = {
     "multiprocessing.pool.Pool": "multiprocessing.Pool",
+    "multiprocessing.context.Process": "multiprocessing.Process",
+    # these spawn whatever the default is, and so fail wherever a Process fails that is spawned
+    "multiprocessing.context.SpawnProcess": "multiprocessing.Process",
+    "multiprocessing.context.ForkServerProcess": "multiprocessing.Process",
     "io.open": "open",
     "builtins.open": "open",
     **{
