@@ -218,6 +218,8 @@ def _starting(project: Project) -> set[str]:
             mentioned |= {last(base) for base in scope.bases}
         for read in facts.reads:
             mentioned.update(read.split("."))
+    if not mentioned.isdisjoint(("SpawnProcess", "ForkServerProcess")):
+        mentioned.add("Process")
     found = {"__iter__", "run_in_executor"}
     for name in (*STARTERS, *CONSUMERS, *RUNNERS, *TESTS):
         owner, _, own = name.rpartition(".")
