@@ -275,6 +275,16 @@ CALLS["a thread"] = (
     TRAIN + "import threading\nthread = threading.Thread(target=train)\n",
 )
 
+GIVEN = LOADER + "def show(batches):\n    for batch in batches: pass\ndef skip(batches): len(batches)\n"
+for what, text in {
+    "another name": "run = {}\nrun(loader)",
+    "one of two functions": "import sys\n({} if sys.argv else skip)(loader)",
+    "a function in a dict": "{{'run': {}}}['run'](loader)",
+    "a function in a list": "for run in [{}]: run(loader)",
+    "a partial with the loader": "from functools import partial\npartial({}, loader)()",
+    "a function that is passed on": "def run(function, batches):\n    function(batches)\nrun({}, loader)",
+}.items():
+    CALLS[f"{what} that is given the loader"] = (GIVEN + text.format("show"), GIVEN + text.format("skip"))
 CALLS["a class of processes that spawn"] = (
     "from multiprocessing import context\nclass Logger(context.SpawnProcess):\n    pass\nLogger().start()",
     "from multiprocessing import context\nclass Logger(context.ForkProcess):\n    pass\nLogger().start()",

@@ -459,8 +459,21 @@ class _Walk:
                 else:
                     found.update(dict.fromkeys(self.overridden(each.body)))
             found.update(dict.fromkeys(self.of_subclasses(facts, site, event)))
+            if self.may_be_given(facts, site, event):
+                found[None] = None
         self.roughly = outer
         return list(found)
+
+    def may_be_given(self, facts: ModuleFacts, site: Site, event: Event) -> bool:
+        """Tell whether a loop is over a parameter of a function that the project calls by other names than its own."""
+        scope = facts.scopes[site.scope]
+        if scope.name not in self.project.answer("handed", lambda: _handed(self.project)):
+            return False
+        used = event if isinstance(event, Call) else event.iterable if isinstance(event, Iteration) else event.value
+        if isinstance(event, Call) and last(event.func) not in EAGER | METHODS:
+            return False
+        params = {param.name for param in scope.params}
+        return any(isinstance(expr, Name) and expr.id in params for expr in walk(used))
 
     def of_subclasses(self, facts: ModuleFacts, site: Site, event: Event) -> Iterator[Site | None]:
         """Yield what only subclasses have of what a method uses: ``self.step()``, ``for batch in self.loader``."""
@@ -923,6 +936,31 @@ class _Walk:
                     at = Where(facts, method.scope, result.statement, frame)
                     values = self.project.values(result.value, at)
                     yield from self.each(values, Name(f"{value.name}.{hook}()"), where, line, inside, depth + 1)
+
+
+def _handed(project: Project) -> frozenset[str]:
+    """Return the names of functions that stand for more than a call of them: assigned, kept, passed on."""
+    defined = {scope.name for facts in project.modules.values() for scope in facts.scopes if scope.kind == "function"}
+    found: set[str] = set()
+    for facts in project.modules.values():
+        exprs: list[Expr] = [
+            arg for call in facts.calls for arg in (*call.args, *(given for _, given in call.keywords))
+        ]
+        exprs += [store.value for store in facts.stores if store.value is not None]
+        exprs += [each.value for scope in facts.scopes for bound in scope.bindings.values() for each in bound]
+        exprs += [result.value for result in facts.results] + [each.iterable for each in facts.iterations]
+        exprs += [call.func for call in facts.calls if not isinstance(call.func, (Name, Attribute))]
+        for expr in exprs:
+            for inner in _not_called(expr):
+                if last(inner) in defined:
+                    found.add(last(inner))
+    return frozenset(found)
+
+
+def _not_called(expr: Expr) -> Iterator[Expr]:
+    """Yield the names in an expression but for those that calls in it call."""
+    called = {id(inner.func) for inner in walk(expr) if isinstance(inner, Call)}
+    yield from (inner for inner in walk(expr) if isinstance(inner, (Name, Attribute)) and id(inner) not in called)
 
 
 def _first(item: tuple[str, object]) -> str:
