@@ -362,7 +362,9 @@ class TestTerminal:
 class TestTrouble:
     def test_interrupt(self) -> None:
         code = (
-            "import os, signal, sys, time\nfrom dlsafe_lint import cli, linter\n"
+            # what runs in the background of a shell is started with the signal ignored
+            "import signal, sys, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            "from dlsafe_lint import cli, linter\n"
             "def run(*args, **options):\n    print('running', flush=True)\n    time.sleep(60)\n"
             "linter.run = run\nsys.exit(cli.main([]))\n"
         )
