@@ -26,7 +26,7 @@ from dlsafe_lint.facts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dlsafe_lint.project import Project, Value, Where
 
@@ -55,19 +55,50 @@ def decided(project: Project, test: Expr, where: Where) -> bool | None:
         where: where it stands, with the arguments of the call.
     """
 
+    def more(expr: Expr) -> bool | None:
+        match expr:
+            case Name():
+                made = _made_of(project, expr, where)
+                return decided(project, *made) if made is not None else None
+            case Call(_, Name("bool"), (inner,), ()):
+                return decided(project, inner, where)
+        return None
+
+    return _decided(test, lambda expr: _values(project, expr, where), more)
+
+
+def settled(project: Project, test: Expr, where: Where, depth: int) -> bool | None:
+    """Tell what a test says that asks about literals only (``if USE_GPU:``), in whatever call; None for all others.
+
+    Args:
+        project: the project.
+        test: what an ``if`` asks.
+        where: where it stands.
+        depth: of the question that asks.
+    """
+
+    def values(expr: Expr) -> list[Value]:
+        if isinstance(expr, Collection):
+            return project.values(expr, where, depth)
+        found = project.values(expr, where, depth) if isinstance(expr, (Name, Literal)) else []
+        return found if all(value.kind == "literal" for value in found) else []
+
+    return _decided(test, values, lambda _: None)
+
+
+def _decided(test: Expr, values: Callable[[Expr], Sequence[Value]], more: Callable[[Expr], bool | None]) -> bool | None:
+    """Tell what a test says, from what its parts stand for; `more` tells of a part whose values don't say."""
+
     def about(expr: Expr) -> bool | None:
         match expr:
             case Literal(value):
                 return bool(value)
             case Compared(op, left, right):
-                return _compared(op, _values(project, left, where), _values(project, right, where))
+                return _compared(op, values(left), values(right))
             case Name() | Attribute():
-                verdict = _agreed([_truth(value) for value in _values(project, expr, where)])
-                made = _made_of(project, expr, where) if verdict is None else None
-                return decided(project, *made) if made is not None else verdict
-            case Call(_, Name("bool"), (inner,), ()):
-                return decided(project, inner, where)
-        return None
+                verdict = _agreed([_truth(value) for value in values(expr)])
+                return more(expr) if verdict is None else verdict
+        return more(expr)
 
     return flow.truth(test, about)
 
@@ -120,7 +151,7 @@ def _is_settled(project: Project, expr: Expr, where: Where, depth: int = 0) -> b
             if inner.id in frame.args:
                 if not _is_settled(project, *frame.args[inner.id], depth + 1):
                     return False
-            elif _is_receiver(facts, inner.id, scope) and (frame.receiver is None or frame.receiver.expr is None):
+            elif facts.class_of_self(inner, where.scope) and (frame.receiver is None or frame.receiver.expr is None):
                 return False
         made = [each.value for each in bindings if each.how != "param"]
         if not all(_is_settled(project, value, where, depth + 1) for value in made):
@@ -134,18 +165,8 @@ def _set_from_outside(project: Project) -> frozenset[str]:
         store.attr
         for facts in project.modules.values()
         for store in facts.stores
-        if store.attr is not None
-        and not (
-            isinstance(store.base, Name)
-            and (scope := facts.function_of(store.scope)) > 0
-            and _is_receiver(facts, store.base.id, scope)
-        )
+        if store.attr is not None and facts.class_of_self(store.base, store.scope) is None
     )
-
-
-def _is_receiver(facts: ModuleFacts, name: str, scope: int) -> bool:
-    function = facts.scopes[scope]
-    return bool(function.params) and function.params[0].name == name and facts.scopes[function.parent].kind == "class"
 
 
 def _changes(project: Project, facts: ModuleFacts, name: str, scope: int) -> bool:

@@ -375,6 +375,15 @@ class ModuleFacts:
             scope = self.scopes[scope].parent
         return scope
 
+    def class_of_self(self, expr: Expr, scope: int) -> int | None:
+        """Return the class whose ``self`` or ``cls`` an expression is, as read in ``scope``; None if it is neither."""
+        function = self.scopes[max(self.resolve(expr.id, scope), 0)] if isinstance(expr, Name) else None
+        if function is None or function.kind != "function" or self.scopes[function.parent].kind != "class":
+            return None
+        if not function.params or Name(function.params[0].name) != expr or Name("staticmethod") in function.decorators:
+            return None
+        return function.parent
+
     def resolve(self, name: str, scope: int) -> int:
         """Return the index of the scope that binds the name as read in ``scope``; -1 for a builtin or unknown name."""
         start = scope

@@ -407,44 +407,12 @@ class Project:
                 else:
                     self.pending.add(key)
                     at = Where(facts, found.scope, found.statement, where.frame)
-                    holds = self._holds(found.test, at, depth + 1)
+                    holds = branches.settled(self, found.test, at, depth + 1)
                     self.pending.discard(key)
                     if holds is (found.kind == "else"):
                         return True
             block = found.parent
         return False
-
-    def _holds(self, test: Expr, where: Where, depth: int) -> bool | None:
-        """Tell whether a test holds, None where literals don't say."""
-        match test:
-            case Name() | Literal():
-                said = {bool(value) for value in self._literals(test, where, depth)}
-                return said.pop() if len(said) == 1 else None
-            case Compared("Eq" | "NotEq" | "Is" | "IsNot" as op, left, Literal(right)):
-                same = {value == right for value in self._literals(left, where, depth)}
-                return same.pop() is (op in ("Eq", "Is")) if len(same) == 1 else None
-            case Compared("In" | "NotIn" as op, left, Collection(_, items)) if all(
-                isinstance(item, Literal) for item in items
-            ):
-                options = [item.value for item in items if isinstance(item, Literal)]
-                inside = {value in options for value in self._literals(left, where, depth)}
-                return inside.pop() is (op == "In") if len(inside) == 1 else None
-            case Choice("and" | "or" as how, options):
-                each = [self._holds(option, where, depth) for option in options]
-                decisive = how == "or"
-                return decisive if decisive in each else None if None in each else not decisive
-            case Opaque((Name() | Compared() as inner,)):  # `not test`
-                holds = self._holds(inner, where, depth)
-                return None if holds is None else not holds
-        return None
-
-    def _literals(self, expr: Expr, where: Where, depth: int) -> list[str | float | None]:
-        """Return the literals that an expression stands for, none if it may be anything else."""
-        if not isinstance(expr, (Name, Literal)):
-            return []
-        values = self.values(expr, where, depth + 1)
-        found = [value.expr.value for value in values if value.kind == "literal" and isinstance(value.expr, Literal)]
-        return found if len(found) == len(values) else []
 
     def unreached(self, frame: Frame | None) -> frozenset[int]:
         """Return the statements that a function does not come to in a call with these arguments.

@@ -169,14 +169,9 @@ def _put(project: Project, expr: Attribute | Subscript, where: Where, depth: int
     base = dotted(inner)
     if base is None or where.statement >= len(facts.statements):
         return None
-    function = facts.function_of(where.scope)
-    params = facts.scopes[function].params
-    if (
-        params
-        and base.partition(".")[0] == params[0].name
-        and facts.scopes[facts.scopes[function].parent].kind == "class"
-    ):
+    if facts.class_of_self(Name(base.partition(".")[0]), where.scope) is not None:
         return None
+    function = facts.function_of(where.scope)
     block = facts.statements[where.statement].block
     found: frozenset[Count] = frozenset()
     overwritten = False
@@ -198,15 +193,15 @@ def _put(project: Project, expr: Attribute | Subscript, where: Where, depth: int
 
 def _set_later(project: Project, expr: Attribute, where: Where, depth: int) -> frozenset[Count]:
     """Return what is put into the attribute of an object after it is made, wherever in the project."""
-    stores = [(facts, store) for facts in project.modules.values() for store in _stores(project, facts, expr)]
     made = [value.expr for value in project.values(expr.value, where, 1) if isinstance(value.expr, Call)]
     found: frozenset[Count] = frozenset()
-    for facts, store in stores if made else ():
-        at = Where(facts, store.scope, store.statement)
-        if store.value is not None and any(
-            value.expr is call for value in project.values(store.base, at, 1) for call in made
-        ):
-            found |= counts(project, store.value, at, depth + 1)
+    for facts in project.modules.values() if made else ():
+        for store in _stores(project, facts, expr):
+            at = Where(facts, store.scope, store.statement)
+            if store.value is not None and any(
+                value.expr is call for value in project.values(store.base, at, 1) for call in made
+            ):
+                found |= counts(project, store.value, at, depth + 1)
     return found
 
 
