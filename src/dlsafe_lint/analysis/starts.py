@@ -10,10 +10,23 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from dlsafe_lint.analysis import commands
 from dlsafe_lint.analysis.counts import positive
-from dlsafe_lint.analysis.events import CONSTRUCTORS, EAGER, METHODS, NOT_RUN, Event, events, last
-from dlsafe_lint.analysis.workers import context_methods, loader_of
+from dlsafe_lint.analysis.events import (
+    CONSTRUCTORS,
+    EAGER,
+    METHODS,
+    NOT_RUN,
+    Event,
+    Read,
+    events,
+    is_property,
+    last,
+    unreached,
+    used,
+)
+from dlsafe_lint.analysis.workers import context_methods, is_always_passed, loader_of
 from dlsafe_lint.apis.workers import (
     ALWAYS_SPAWN,
+    CHAINED,
     COMMAND_APPS,
     CONSUMERS,
     CONTEXTS,
@@ -37,11 +50,9 @@ from dlsafe_lint.facts import (
     Derived,
     Entered,
     Expr,
-    Iteration,
     Lambda,
     ModuleFacts,
     Name,
-    Result,
     dotted,
     walk,
 )
@@ -278,6 +289,8 @@ def methods_set_at_import(project: Project, facts: ModuleFacts) -> list[MethodSe
 
 def _is_repeated(project: Project, facts: ModuleFacts, call: Call, setting: _Set) -> bool:
     """Whether a worker that runs the function or module makes the call, and nothing catches its error or forces it."""
+    if call.statement in unreached(project, facts):
+        return False
     force = project.argument(setting.facts, setting.call, "force", 1)
     if force is not None and force[0] != Constant(value=False):
         return False
@@ -469,11 +482,10 @@ class _Walk:
         scope = facts.scopes[site.scope]
         if scope.name not in self.project.answer("handed", lambda: _handed(self.project)):
             return False
-        used = event if isinstance(event, Call) else event.iterable if isinstance(event, Iteration) else event.value
         if isinstance(event, Call) and last(event.func) not in EAGER | METHODS:
             return False
         params = {param.name for param in scope.params}
-        return any(isinstance(expr, Name) and expr.id in params for expr in walk(used))
+        return any(isinstance(expr, Name) and expr.id in params for expr in walk(used(event)))
 
     def of_subclasses(self, facts: ModuleFacts, site: Site, event: Event) -> Iterator[Site | None]:
         """Yield what only subclasses have of what a method uses: ``self.step()``, ``for batch in self.loader``."""
@@ -481,9 +493,8 @@ class _Walk:
         if scope.kind != "function" or not scope.params or facts.scopes[scope.parent].kind != "class":
             return
         subclasses = self.project.subclasses(Site(site.path, scope.parent))
-        used = event if isinstance(event, Call) else event.iterable if isinstance(event, Iteration) else event.value
         iterates = not isinstance(event, Call) or last(event.func) in EAGER | METHODS
-        for expr in walk(used) if subclasses else ():
+        for expr in walk(used(event)) if subclasses else ():
             match expr:
                 case Attribute(Name(owner), attr) if owner == scope.params[0].name:
                     for subclass in subclasses:
@@ -580,14 +591,14 @@ class _Walk:
 
     def found(self, event: Event, where: Where) -> Iterator[Start | _Edge]:
         match event:
-            case Iteration(iterable):
-                yield from self.iterated(iterable, where, where.facts.statements[event.statement].line)
-            case Result(_, value):
-                yield from self.iterated(value, where, where.facts.statements[event.statement].line)
-            case Entered(value):
-                yield from self.entered(value, where, where.facts.statements[event.statement].line)
             case Call():
                 yield from self.called(event, where)
+            case Entered(value):
+                yield from self.entered(value, where, where.facts.statements[event.statement].line)
+            case Read(attribute):
+                yield from self.read(attribute, where, where.facts.statements[event.statement].line)
+            case _:
+                yield from self.iterated(used(event), where, where.facts.statements[event.statement].line)
 
     # --- calls ---
 
@@ -621,6 +632,10 @@ class _Walk:
         scope = self.project.scope(callee.site)
         if not scope.is_generator:
             frame = self.project.bind(callee.site, where.facts, call, where, callee.of)
+            passed = (
+                frame.args if certain and frame is not None and any(key is None for key, _ in call.keywords) else ()
+            )
+            certain &= all(is_always_passed(self.project, call, where, name) for name in passed)
             yield _Edge(callee.site, frame, _shown(self.project, callee), call.line, certain)
         for wrapper in commands.wrappers(self.project, callee.site):
             if wrapper.site is not None and wrapper.site != callee.site:
@@ -659,10 +674,26 @@ class _Walk:
     def inherited(self, func: Attribute, call: Call, where: Where) -> Iterator[Start | _Edge]:
         """Look at a method that an instance of a project class has from a library's class."""
         for receiver in self.project.values(func.value, where):
-            if receiver.kind == "instance" and receiver.site:
-                for base in self.project.ancestors(receiver.site):
-                    if base.site is None:
-                        yield from self.library(f"{base.name}.{func.attr}", receiver, call, where, True)
+            for name, base in self.libraries(receiver):
+                yield from self.library(f"{name}.{func.attr}", base, call, where, True)
+
+    def libraries(self, receiver: Value) -> Iterator[tuple[str, Value]]:
+        """Yield the classes of libraries from which an instance of a class of the project derives, with the instance.
+
+        What a context of multiprocessing makes (``class Worker(ctx.Process)``) stands there in its place.
+        """
+        if receiver.kind != "instance" or receiver.site is None:
+            return
+        for base in self.project.ancestors(receiver.site):
+            if base.site is None:
+                yield base.name, receiver
+                continue
+            facts, scope = self.project.modules[base.site.path], self.project.scope(base.site)
+            for expr in scope.bases:
+                if isinstance(expr, Attribute):
+                    for value in self.project.values(expr, Where(facts, scope.parent, scope.statement), 1):
+                        if value.kind == "part" and value.of is not None and value.of.name in CONTEXTS:
+                            yield _named(value), value
 
     def library(self, name: str, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[Start | _Edge]:
         """Look at a call of something that the tables know."""
@@ -836,13 +867,27 @@ class _Walk:
             if passed:
                 yield passed
 
-    def entered(self, entered: Expr, where: Where, line: int) -> Iterator[_Edge]:
-        """Look at the ``__enter__`` of a class of the project."""
+    def entered(self, entered: Expr, where: Where, line: int) -> Iterator[Start | _Edge]:
+        """Look at the ``__enter__`` of a class of the project, or of a library's that starts processes."""
         for value in self.project.values(entered, where):
             method = self.project.method(value.site, "__enter__") if value.kind == "instance" and value.site else None
             if method:
                 frame = Frame(method.scope, method.path, {}, True, value)
                 yield _Edge(method, frame, f"{value.name}.__enter__", line, True)
+            elif isinstance(value.expr, Call):
+                owners = [(_named(value), value)] if value.kind == "made" else self.libraries(value)
+                for name, owner in owners:
+                    yield from self.library(f"{name}.__enter__", owner, value.expr, where, True)
+
+    def read(self, attribute: Attribute, where: Where, line: int) -> Iterator[_Edge]:
+        """Look at the property of a class of the project that is read."""
+        for value in self.project.values(attribute.value, where):
+            method = (
+                self.project.method(value.site, attribute.attr) if value.kind == "instance" and value.site else None
+            )
+            if method and is_property(self.project.scope(method)):
+                frame = Frame(method.scope, method.path, {}, True, value)
+                yield _Edge(method, frame, f"{value.name}.{attribute.attr}", line, True)
 
     def iterated(
         self, iterable: Expr, where: Where, line: int, consumer: Consumer | None = None, depth: int = 0
@@ -890,6 +935,8 @@ class _Walk:
                     yield _Edge(value.site, frame, _shown(self.project, value), line, certain)
                 case "collection" | "comprehension" if inside:
                     yield from self.each(self.within(value), iterable, where, line, consumer, depth + 1)
+                case "part" if _root(value).name in CHAINED:
+                    yield from self.each([_root(value)], iterable, where, line, consumer, depth + 1)
                 case "made" | "part" if isinstance(value.expr, Call) and value.where:
                     yield from self.wrapped(value, value.expr, value.where, line, depth)
 
@@ -926,16 +973,32 @@ class _Walk:
         """Look at the loaders that a module or data module hands to a trainer."""
         inside = (consumer or Consumer())._replace(inside=True)
         for hook in inside.hooks:
-            method = self.project.method(value.site, hook) if value.site else None
-            if method is None:
-                continue
-            facts = self.project.modules[method.path]
-            frame = Frame(method.scope, method.path, {}, True, value)
-            for result in facts.results:
-                if result.scope == method.scope:
-                    at = Where(facts, method.scope, result.statement, frame)
-                    values = self.project.values(result.value, at)
-                    yield from self.each(values, Name(f"{value.name}.{hook}()"), where, line, inside, depth + 1)
+            shown = Name(f"{value.name}.{hook}()")
+            for method in self.hooks(value, hook):
+                if method.kind == "lambda" and isinstance(method.expr, Lambda) and method.where:
+                    results = [(method.expr.body, method.where._replace(scope=method.expr.scope))]
+                elif method.kind == "function" and method.site:
+                    facts = self.project.modules[method.site.path]
+                    frame = Frame(method.site.scope, method.site.path, {}, True, value)
+                    results = [
+                        (result.value, Where(facts, result.scope, result.statement, frame))
+                        for result in facts.results
+                        if result.scope == method.site.scope
+                    ]
+                else:
+                    continue
+                for result, at in results:
+                    yield from self.each(self.project.values(result, at), shown, where, line, inside, depth + 1)
+
+    def hooks(self, value: Value, hook: str) -> list[Value]:
+        """Return the methods that a module has by the name of a hook: its own, or what its methods put there."""
+        if value.site is None:
+            return []
+        stored = self.project.stores(value.site, hook)
+        method = self.project.method(value.site, hook)
+        if stored:
+            return self.project.instance_attribute(value, hook)
+        return [Value("function", hook, method)] if method else []
 
 
 def _handed(project: Project) -> frozenset[str]:
@@ -982,6 +1045,13 @@ def _named(value: Value) -> str:
 def _object(callee: Value) -> Value:
     """Return the object whose method is called."""
     return callee.of if callee.kind == "part" and callee.of is not None else callee
+
+
+def _root(value: Value) -> Value:
+    """Return what a value is a part of, or a method's result: the loader of ``loader.shuffle(9).batched(4)``."""
+    while value.kind == "part" and value.of is not None:
+        value = value.of
+    return value
 
 
 _OWNERS = frozenset(name.partition(".")[0] for name in OWN_LOADERS)

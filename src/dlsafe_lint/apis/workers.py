@@ -27,6 +27,7 @@ class LoaderApi(NamedTuple):
 _TORCH = LoaderApi(dataset=0, workers=5, collate=6, batches=True)
 _KEYWORD = LoaderApi(dataset=0, workers=None)
 _GRAPH = LoaderApi(dataset=None)
+_GRAPH_MODULES = ("LightningDataset", "LightningNodeData", "LightningLinkData")
 
 LOADERS: dict[str, LoaderApi] = {
     "torch.utils.data.DataLoader": _TORCH,
@@ -47,6 +48,22 @@ LOADERS: dict[str, LoaderApi] = {
     "torch_geometric.loader.RandomNodeSampler": _GRAPH,
     "torch_geometric.loader.NodeLoader": _GRAPH,
     "torch_geometric.loader.LinkLoader": _GRAPH,
+    **{f"torch_geometric.nn.{model}.loader": _GRAPH for model in ("Node2Vec", "MetaPath2Vec")},
+    **{f"torch_geometric.nn.models.{model}.loader": _GRAPH for model in ("Node2Vec", "MetaPath2Vec")},
+    **{f"torch_geometric.nn.{model}.loader": _GRAPH for model in ("ComplEx", "DistMult", "RotatE", "TransE")},
+    **{f"torch_geometric.data.{made_by}": _GRAPH for made_by in _GRAPH_MODULES},
+    **{f"torch_geometric.data.lightning.{made_by}": _GRAPH for made_by in _GRAPH_MODULES},
+    **{
+        f"pytorch_forecasting.{made_by}.to_dataloader": _GRAPH
+        for made_by in (
+            *("TimeSeriesDataSet", "TimeSeriesDataSet.from_dataset", "TimeSeriesDataSet.from_parameters"),
+            *("data.TimeSeriesDataSet", "data.TimeSeriesDataSet.from_dataset"),
+        )
+    },
+    **dict.fromkeys(
+        (f"{module}.LightningDataModule.from_datasets" for module in ("lightning", "lightning.pytorch")),
+        LoaderApi(dataset=None, workers=5),
+    ),
     "torchdata.stateful_dataloader.StatefulDataLoader": _TORCH,
     "webdataset.WebLoader": _KEYWORD._replace(batches=True),
     "timm.data.create_loader": _KEYWORD,
@@ -56,7 +73,13 @@ LOADERS: dict[str, LoaderApi] = {
     "dgl.dataloading.DataLoader": LoaderApi(dataset=None),
     "dgl.dataloading.GraphDataLoader": _KEYWORD,
 }
-"""Classes of loaders; monai's ThreadDataLoader passes num_workers on to torch's."""
+"""What makes loaders: classes, methods (under their class), and data modules that make some for a trainer.
+
+monai's ThreadDataLoader passes num_workers on to torch's.
+"""
+
+CHAINED = frozenset({"webdataset.WebLoader"})
+"""Classes of loaders whose methods return loaders that iterate them (``WebLoader(…).shuffle(9).batched(4)``)."""
 
 WORKER_ARGUMENTS = ("collate_fn", "worker_init_fn")
 """Callables of a loader that its workers get. ``sampler``, ``batch_sampler`` and ``generator`` stay in the parent."""
@@ -131,8 +154,11 @@ MANAGERS = frozenset({"multiprocessing.Manager", "multiprocessing.managers.SyncM
 STARTERS: dict[str, str] = {
     "multiprocessing.Pool": "pool",
     "multiprocessing.Manager": "manager",
-    "multiprocessing.managers.SyncManager.start": "manager",
-    "multiprocessing.managers.BaseManager.start": "manager",
+    **{
+        f"multiprocessing.managers.{kind}Manager.{method}": "manager"
+        for kind in ("Base", "Sync", "SharedMemory")
+        for method in ("start", "__enter__")
+    },
     "multiprocessing.Process.start": "process",
     "concurrent.futures.ProcessPoolExecutor.submit": "executor",
     "concurrent.futures.ProcessPoolExecutor.map": "executor",
