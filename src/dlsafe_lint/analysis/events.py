@@ -436,13 +436,15 @@ def _owners(facts: ModuleFacts) -> list[set[str]]:
 def _starting(project: Project) -> set[str]:
     """Return the last names of the library calls that may start workers, if the project mentions their owners."""
     mentioned = set(project.calls_by_name)
+    bases: set[str] = set()
     for facts in project.modules.values():
         for statement in facts.imports:
             mentioned |= {part for each in statement.names for part in each.name.split(".")}
         for scope in facts.scopes:
-            mentioned |= {last(base) for base in scope.bases}
+            bases |= {last(base) for base in scope.bases}
         for read in facts.reads:
             mentioned.update(read.split("."))
+    mentioned |= bases
     if not mentioned.isdisjoint(("SpawnProcess", "ForkServerProcess")):
         mentioned.add("Process")
     found = {"__iter__", "run_in_executor"}
@@ -451,6 +453,8 @@ def _starting(project: Project) -> set[str]:
         owner = owner.removesuffix(".from_argparse_args").rpartition(".")[2]
         if own not in EAGER and (not owner[:1].isupper() or owner in mentioned):
             found.add(own)
+        if own in bases and own[:1].isupper():  # `super().__init__(…)`
+            found.add("__init__")
     for name, trainer in OWN_LOADERS.items():
         if name.rpartition(".")[2] in mentioned:
             found |= trainer.methods

@@ -36,6 +36,7 @@ from dlsafe_lint.apis.workers import (
     OWN_LOADERS,
     POOL_METHODS,
     POOLS,
+    RETURNING_SELF,
     RUNNERS,
     START_METHOD_ARGUMENTS,
     STARTERS,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dlsafe_lint.analysis.workers import Loader
+    from dlsafe_lint.facts import Store
     from dlsafe_lint.finding import Confidence, StartMethod
 
 Kind: TypeAlias = Literal["loader", "pool", "process", "executor", "manager", "spawn"]
@@ -657,9 +659,13 @@ class _Walk:
                 frame = self.project.bind(value.site, at.facts, both, at, value.of) if same else None
                 yield _Edge(value.site, frame, _shown(self.project, value), call.line, True)
 
-    def constructed(self, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[_Edge]:
+    def constructed(self, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[Start | _Edge]:
         made = Value("instance", callee.name, callee.site, call, where)
         yield from self.methods(made, CONSTRUCTORS, call, where, certain)
+        if callee.site and self.project.method(callee.site, "__init__") is None:
+            for name, base in self.libraries(made):
+                if name in CONSUMERS or name in STARTERS:
+                    yield from self.library(name, base, call, where, certain)
 
     def methods(
         self, receiver: Value, names: Iterable[str], call: Call, where: Where, certain: bool
@@ -697,6 +703,7 @@ class _Walk:
 
     def library(self, name: str, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[Start | _Edge]:
         """Look at a call of something that the tables know."""
+        name = name.removesuffix(".__init__")  # of a subclass: `super().__init__(…)`
         if name in STARTERS:
             methods = self.methods_of(name, callee, call, where)
             hop = Place(
@@ -713,12 +720,14 @@ class _Walk:
         elif name in TESTS:
             for site in commands.tests(self.project, where.facts):
                 yield _Edge(site, None, self.project.scope(site).qualname, call.line, False, _words(call))
-        else:
-            owner, _, method = (name, "", "") if name in COMMAND_APPS else name.rpartition(".")
-            app = COMMAND_APPS.get(owner)
-            if app and method in app.runs:
-                for command in commands.commands(self.project, _object(callee)):
-                    yield _Edge(command, None, self.project.scope(command).name, call.line, False)
+        owner, _, method = (name, "", "") if name in COMMAND_APPS else name.rpartition(".")
+        app = COMMAND_APPS.get(owner)
+        if app and method in app.runs:
+            for command in commands.commands(self.project, _object(callee)):
+                yield _Edge(command, None, self.project.scope(command).name, call.line, False)
+        if name not in CONSUMERS:
+            while owner.rpartition(".")[2] in RETURNING_SELF:
+                owner = owner.rpartition(".")[0]
             own = OWN_LOADERS.get(owner)
             if own and method in own.methods:
                 yield from self.own_loaders(own, callee, call, where)
@@ -766,6 +775,9 @@ class _Walk:
             for value in self.project.values(*passed):
                 if value.kind == "function" and value.site:
                     yield _Edge(value.site, None, value.name, call.line, certain)
+                elif value.kind == "lambda" and isinstance(value.expr, Lambda) and value.where:
+                    body = Site(value.where.facts.path, value.expr.scope)
+                    yield _Edge(body, value.where.frame, "<lambda>", call.line, certain)
                 elif runner.members:
                     for site in commands.members(self.project, value):
                         yield _Edge(site, None, self.project.scope(site).qualname, call.line, False)
@@ -797,7 +809,7 @@ class _Walk:
                     for argument in value.expr.args:
                         yield from self.iterated(argument, value.where, call.line)
                     continue
-                told = None
+                told = self.set_on(own, value)
                 at: Value | None = value
                 while told is None and at is not None:
                     if isinstance(at.expr, Call) and at.where is not None:
@@ -806,6 +818,34 @@ class _Walk:
                 known = value.kind in ("made", "part") and _named(value).partition(".")[0] in _OWNERS
                 if told is not None or (own.by_default and known):
                     yield from self.own_start(own, call, where, told)
+
+    def set_on(self, own: OwnLoader, value: Value) -> tuple[str, Expr, Where] | None:
+        """Return what says how many workers there are and is put into the settings after they are made, the last one.
+
+        ``args.dataloader_num_workers = 4``, ``cfg.DATALOADER.NUM_WORKERS = 4``.
+        """
+
+        def table() -> dict[str, list[tuple[ModuleFacts, Store]]]:
+            made: dict[str, list[tuple[ModuleFacts, Store]]] = {}
+            for facts in self.project.modules.values():
+                for store in facts.stores:
+                    if store.attr is not None:
+                        made.setdefault(store.attr, []).append((facts, store))
+            return made
+
+        found = None
+        for path in own.workers:
+            outer, _, attr = path.rpartition(".")
+            for facts, store in self.project.answer("stores by attribute", table).get(attr, ()):
+                base = store.base
+                if outer and isinstance(base, Attribute) and base.attr == outer:
+                    base = base.value
+                elif outer:
+                    continue
+                at = Where(facts, store.scope, store.statement)
+                if store.value is not None and any(each.expr is value.expr for each in self.project.values(base, at)):
+                    found = (path, store.value, at)
+        return found
 
     def told(self, own: OwnLoader, call: Call, where: Where) -> tuple[str, Expr, Where] | None:
         """Return the keyword of a call that says how many workers there are, and what it says."""
@@ -1043,8 +1083,11 @@ def _named(value: Value) -> str:
 
 
 def _object(callee: Value) -> Value:
-    """Return the object whose method is called."""
-    return callee.of if callee.kind == "part" and callee.of is not None else callee
+    """Return the object whose method is called, whichever of its methods returned it before."""
+    found = callee.of if callee.kind == "part" and callee.of is not None else callee
+    while found.kind == "part" and found.of is not None and found.name.removesuffix("()") in RETURNING_SELF:
+        found = found.of
+    return found
 
 
 def _root(value: Value) -> Value:

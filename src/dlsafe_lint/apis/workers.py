@@ -291,7 +291,7 @@ class OwnLoader(NamedTuple):
 
     Attributes:
         methods: the methods that do.
-        workers: the keywords that say how many workers the loaders have.
+        workers: the keywords that say how many workers the loaders have; an attribute of the settings may, too.
         held_by: which call has these keywords: "settings", that which makes the argument `settings` of the object;
             "object", that which makes the object; "method", that of the method.
         settings: (keyword, position) of the object's settings.
@@ -339,6 +339,9 @@ OWN_LOADERS: dict[str, OwnLoader] = {
         ("ultralytics.YOLO", "ultralytics.RTDETR", "ultralytics.YOLOWorld"),
         OwnLoader(frozenset({"train", "val", "tune"}), ("workers",), "method", by_default=True),
     ),
+    "detectron2.engine.DefaultTrainer": OwnLoader(
+        frozenset({"train"}), ("DATALOADER.NUM_WORKERS",), settings=("cfg", 0), by_default=True
+    ),
     **dict.fromkeys(
         (f"skorch.{kind}" for kind in ("NeuralNet", "NeuralNetClassifier", "NeuralNetRegressor")),
         OwnLoader(
@@ -352,8 +355,11 @@ OWN_LOADERS: dict[str, OwnLoader] = {
 
 Sources: transformers 4.x and 5.x, trl and sentence-transformers (no workers unless the arguments say so); fastai 1 and
 2 (as many as there are processors unless ``num_workers`` says otherwise); ultralytics 8 (``workers`` is 8, and 0 on a
-CPU); skorch.
+CPU); detectron2 0.6 (4 unless the configuration says otherwise); skorch.
 """
+
+RETURNING_SELF = frozenset({"load", "fuse", "to", "to_fp16", "to_fp32", "to_native_fp16", "to_bf16", "resume_or_load"})
+"""Methods of these that return the object itself: ``YOLO("n.yaml").load("n.pt").train(…)``."""
 
 LOADERS_HELD = frozenset({"fastai.DataLoaders"})
 """Classes of settings that hold loaders which are made elsewhere: these are what is iterated."""
@@ -424,15 +430,25 @@ COMMAND_APPS: dict[str, App] = {
     "typer.Typer": _CLICK,
     "click.Group": _CLICK,
     "cyclopts.App": _CLICK,
+    **dict.fromkeys(
+        (
+            f"ignite.engine.{made_by}"
+            for made_by in ("Engine", "create_supervised_trainer", "create_supervised_evaluator")
+        ),
+        App(frozenset({"run"}), frozenset({"on"})),
+    ),
     "sacred.Experiment": App(frozenset({"run", "run_commandline"}), frozenset({"main", "command", "automain"})),
 }
-"""Objects that run the functions registered on them (``@app.command()``). sacred's ``automain`` is a guard as well."""
+"""Objects that run the functions registered on them (``@app.command()``, ``@trainer.on(Events.STARTED)``).
+
+sacred's ``automain`` is a guard as well.
+"""
 
 REGISTERING = frozenset(name for app in COMMAND_APPS.values() for name in app.registers)
 """Last names of all these decorators."""
 
-ADDING = {"add_command": ("cmd", 0), "add_typer": ("typer_instance", 0)}
-"""Methods that register a command, or a whole group of them: (keyword, position) of it."""
+ADDING = {"add_command": ("cmd", 0), "add_typer": ("typer_instance", 0), "add_event_handler": ("handler", 1)}
+"""Methods that register a function, or a whole group of them: (keyword, position) of it."""
 
 PROCESSORS = frozenset(
     {
