@@ -598,7 +598,7 @@ class Project:
             if name in frame.args:
                 expr, at = frame.args[name]
                 return self.values(expr, at, depth + 1)
-            return default if frame.complete else [*default, Value("unknown", "argument")]
+            return default if frame.complete else [*default, UNKNOWN]
         if owner.kind == "lambda" or depth >= MAX_DEPTH:
             return [UNKNOWN]
         found: list[Value] = []
@@ -612,7 +612,7 @@ class Project:
                 hop = Place(caller.path, call.line, f"passed as `{name}` to `{owner.name}`")
                 found.extend(value._replace(via=(*value.via, hop)) for value in self.values(expr, at, depth + 1))
             else:
-                found.extend(default if bound.complete else [*default, Value("unknown", "argument")])
+                found.extend(default if bound.complete else [*default, UNKNOWN])
         return found or [*default, Value("unknown", "argument")]
 
     def receiver(self, facts: ModuleFacts, function: Scope) -> Value | None:

@@ -36,6 +36,7 @@ from dlsafe_lint.apis.workers import (
     OWN_LOADERS,
     POOL_METHODS,
     POOLS,
+    READING,
     RETURNING_SELF,
     RUNNERS,
     START_METHOD_ARGUMENTS,
@@ -173,7 +174,7 @@ def at_import(project: Project, facts: ModuleFacts, *, guarded: bool = False) ->
         start = walk.event(facts, event, None)
         if start is not None:
             found.append(ImportStart(event, start))
-    if found and _forks(project, facts):
+    if found and always_forks(project, facts):
         found = []
     project.answers[key] = found
     return found
@@ -189,15 +190,10 @@ def unguarded(project: Project, facts: ModuleFacts) -> list[ImportStart]:
     return at_import(project, facts)
 
 
-def _forks(project: Project, facts: ModuleFacts) -> bool:
-    """Whether the module sets the start method to fork, and only that, when it is imported."""
-    set_to = [start_method(project, facts, call) for call in _set_calls(project, facts)]
+def always_forks(project: Project, facts: ModuleFacts) -> bool:
+    """Tell whether a module sets the start method to fork, and only that, when it is imported."""
+    set_to = [start_method(project, *setting) for _, setting in _calls_that_set(project).get(facts.path, ())]
     return bool(set_to) and all(methods == {"fork"} for methods in set_to)
-
-
-def _set_calls(project: Project, facts: ModuleFacts) -> list[Call]:
-    """Return the calls of ``set_start_method`` that a module makes when it is imported, not through functions."""
-    return [call for call, at in _calls_that_set(project).get(facts.path, ()) if at.call is call]
 
 
 class _Set(NamedTuple):
@@ -948,11 +944,13 @@ class _Walk:
         hooks = consumer.hooks if consumer is not None else ()
         inside = consumer is not None and consumer.inside
         for value in values if depth < 6 else ():
+            value = _root(value) if _root(value).name in CHAINED else value
             loader = loader_of(self.project, value)
             if loader is not None:
-                if loader.confidence or self.roughly:
+                read = self.read_in(loader) if loader.confidence is None else ""
+                if loader.confidence or read or self.roughly:
                     name = value.name.rpartition(".")[2] if value.kind != "part" else "DataLoader"
-                    words = f"{name}({loader.workers})"
+                    words = f"{name}({loader.workers or read})"
                     hops = (
                         Place(
                             where.facts.path, line, _hop(where.facts, where.scope, "iterates", dotted(iterable) or name)
@@ -975,10 +973,21 @@ class _Walk:
                     yield _Edge(value.site, frame, _shown(self.project, value), line, certain)
                 case "collection" | "comprehension" if inside:
                     yield from self.each(self.within(value), iterable, where, line, consumer, depth + 1)
-                case "part" if _root(value).name in CHAINED:
-                    yield from self.each([_root(value)], iterable, where, line, consumer, depth + 1)
                 case "made" | "part" if isinstance(value.expr, Call) and value.where:
                     yield from self.wrapped(value, value.expr, value.where, line, depth)
+
+    def read_in(self, loader: Loader) -> str:
+        """Return the dict that a loader is given whole and that the program reads from elsewhere, "" if there is none.
+
+        A configuration that holds what a loader is given may well hold ``num_workers``; for one that is written out,
+        or is what callers pass, its own items tell.
+        """
+        for key, value in loader.call.keywords if not loader.workers else ():
+            if key is None:
+                found = self.project.values(value, loader.where, 1)
+                if any(each.kind in ("made", "part") and _root(each).name in READING for each in found):
+                    return f"**{dotted(value) or '…'}"
+        return ""
 
     def within(self, value: Value) -> list[Value]:
         """Return what is in a collection: of a dict, the values."""
