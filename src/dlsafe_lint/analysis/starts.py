@@ -171,6 +171,7 @@ def at_import(project: Project, facts: ModuleFacts, *, guarded: bool = False) ->
     found = []
     for event in events(project, facts).get(0, ()):
         walk.nothing.clear()
+        walk.told_apart.clear()
         start = walk.event(facts, event, None)
         if start is not None:
             found.append(ImportStart(event, start))
@@ -397,6 +398,7 @@ class _Walk:
         self.cut = False
         self.roughly = False
         self.nothing: set[object] = set()
+        self.told_apart: dict[object, tuple[Expr, Where, object]] = {}
 
     def body(self, site: Site, frame: Frame | None) -> Start | None:
         """Return what the body of a function starts."""
@@ -524,7 +526,12 @@ class _Walk:
         return (frame.complete, passed, self.identified(frame.receiver, 0) if frame.receiver else None)
 
     def identity(self, expr: Expr, where: Where, depth: int) -> object:
-        return frozenset(self.identified(value, depth) for value in self.project.values(expr, where, 1))
+        """Return what tells the values of an argument apart; one call may have many callees, all with its arguments."""
+        key = (id(expr), id(where), depth)
+        if key not in self.told_apart:
+            made = frozenset(self.identified(value, depth) for value in self.project.values(expr, where, 1))
+            self.told_apart[key] = (expr, where, made)  # held, so that no other ones get their identities
+        return self.told_apart[key][2]
 
     def identified(self, value: Value, depth: int) -> object:
         """Return what tells a value apart from others that start other workers when they are used."""
