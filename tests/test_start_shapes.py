@@ -357,6 +357,25 @@ CALLS |= {
         LOADER + "from functools import cached_property\nclass Data:\n    @cached_property\n"
         "    def total(self): return len(loader)\n    def show(self):\n        if self.total: print()\nData().show()",
     ),
+    "a context manager that a function is": (
+        LOADER
+        + "import contextlib\n@contextlib.contextmanager\ndef warm():\n    list(loader)\n    yield\nwith warm(): pass",
+        LOADER + "import contextlib\n@contextlib.contextmanager\ndef warm():\n    list(loader)\n    yield\nwarm()",
+    ),
+    "another thread of a coroutine": (
+        TRAIN + "import asyncio\nasync def main(): await asyncio.to_thread(train)\nasyncio.run(main())",
+        TRAIN + "import asyncio\nasync def main(): await asyncio.to_thread(print)\nasyncio.run(main())",
+    ),
+    "threads of a pool": (
+        TRAIN + "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor().map(train, [1])",
+        TRAIN + "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor().map(print, [1])",
+    ),
+    "the start method, set in a function": (
+        LOADER + "import multiprocessing as mp\ndef main(how):\n    mp.set_start_method(how, force=True)\n"
+        "    list(loader)\nmain('spawn')",
+        LOADER + "import multiprocessing as mp\ndef main():\n    mp.set_start_method('fork', force=True)\n"
+        "    list(loader)\nmain()",
+    ),
     "optuna with a lambda": (
         TRAIN + "import optuna\noptuna.create_study().optimize(lambda trial: train(trial), n_trials=2)",
         TRAIN + "import optuna\noptuna.create_study().optimize(lambda trial: trial, n_trials=2)",

@@ -475,7 +475,7 @@ def _matters(facts: ModuleFacts, event: Event, alive: frozenset[str]) -> bool:
     if isinstance(event, Result):
         return True
     if isinstance(event, Entered):
-        return "__enter__" in alive
+        return "__enter__" in alive or (isinstance(event.value, Call) and last(event.value.func) in alive)
     name = last(event.func)
     if name in alive:
         return True

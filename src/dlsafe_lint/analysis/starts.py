@@ -193,7 +193,7 @@ def unguarded(project: Project, facts: ModuleFacts) -> list[ImportStart]:
 
 def always_forks(project: Project, facts: ModuleFacts) -> bool:
     """Tell whether a module sets the start method to fork, and only that, when it is imported."""
-    set_to = [start_method(project, *setting) for _, setting in _calls_that_set(project).get(facts.path, ())]
+    set_to = [start_method(project, *setting) for _, setting, _ in _calls_that_set(project).get(facts.path, ())]
     return bool(set_to) and all(methods == {"fork"} for methods in set_to)
 
 
@@ -204,17 +204,20 @@ class _Set(NamedTuple):
     call: Call
 
 
-def _calls_that_set(project: Project) -> dict[str, list[tuple[Call, _Set]]]:
-    """Return per module the calls made when it is imported that set the start method, themselves or in a function."""
+def _calls_that_set(project: Project) -> dict[str, list[tuple[Call, _Set, bool]]]:
+    """Return per module the calls made when it is imported that set the start method, themselves or in a function.
 
-    def table() -> dict[str, list[tuple[Call, _Set]]]:
-        made: dict[str, list[tuple[Call, _Set]]] = {}
+    With each stands whether a worker that runs the functions on the way repeats it.
+    """
+
+    def table() -> dict[str, list[tuple[Call, _Set, bool]]]:
+        made: dict[str, list[tuple[Call, _Set, bool]]] = {}
         for name in ("set_start_method", *sorted(project.renamed.get("set_start_method", ()))):
             for facts, call in project.calls_by_name.get(name, ()):
                 if project.callee(facts, call) == "multiprocessing.set_start_method":
                     found = _Set(facts, call)
-                    for caller, at in _made_at_import(project, facts, call, found):
-                        made.setdefault(caller.path, []).append((at, found))
+                    for caller, at, repeated in _made_at_import(project, facts, call, found):
+                        made.setdefault(caller.path, []).append((at, found, repeated))
         return made
 
     return project.answer("set start method", table)
@@ -222,15 +225,17 @@ def _calls_that_set(project: Project) -> dict[str, list[tuple[Call, _Set]]]:
 
 def _made_at_import(
     project: Project, facts: ModuleFacts, call: Call, setting: _Set, depth: int = 0
-) -> Iterator[tuple[ModuleFacts, Call]]:
+) -> Iterator[tuple[ModuleFacts, Call, bool]]:
     """Yield the calls at import time by which a call is made: itself, or calls of the function in which it stands."""
+    repeated = _is_repeated(project, facts, call, setting)
     if facts.runs_at_import(call.scope):
-        yield facts, call
+        yield facts, call, repeated
         return
     scope = facts.scopes[facts.function_of(call.scope)]
-    if depth < _DEEP and scope.kind == "function" and _is_repeated(project, facts, call, setting):
+    if depth < _DEEP and scope.kind == "function":
         for caller, each in project.callers(Site(facts.path, scope.index)):
-            yield from _made_at_import(project, caller, each, setting, depth + 1)
+            for at, outer, again in _made_at_import(project, caller, each, setting, depth + 1):
+                yield at, outer, again and repeated
 
 
 def start_method(project: Project, facts: ModuleFacts, call: Call) -> frozenset[StartMethod]:
@@ -273,9 +278,9 @@ def methods_set_at_import(project: Project, facts: ModuleFacts) -> list[MethodSe
     if project.is_test(facts):
         return []
     found = []
-    for call, setting in _calls_that_set(project).get(facts.path, ()):
+    for call, setting, repeated in _calls_that_set(project).get(facts.path, ()):
         methods = start_method(project, *setting)
-        if methods == {"fork"} or not _is_repeated(project, facts, call, setting):
+        if methods == {"fork"} or not repeated:
             continue
         started = _started_by_program(project, facts)
         if started is not None:
@@ -915,8 +920,11 @@ class _Walk:
         for value in self.project.values(entered, where):
             method = self.project.method(value.site, "__enter__") if value.kind == "instance" and value.site else None
             if method:
-                frame = Frame(method.scope, method.path, {}, True, value)
-                yield _Edge(method, frame, f"{value.name}.__enter__", line, True)
+                entering = Frame(method.scope, method.path, {}, True, value)
+                yield _Edge(method, entering, f"{value.name}.__enter__", line, True)
+            elif value.kind == "generator" and value.site and isinstance(value.expr, Call) and value.where:
+                frame = self.project.bind(value.site, value.where.facts, value.expr, value.where, value.of)
+                yield _Edge(value.site, frame, _shown(self.project, value), line, True)  # `@contextmanager`
             elif isinstance(value.expr, Call):
                 owners = [(_named(value), value)] if value.kind == "made" else self.libraries(value)
                 for name, owner in owners:

@@ -407,6 +407,9 @@ RUNNERS: dict[str, Runner] = {
     "detectron2.engine.launch": Runner("main_func", 0),
     "threading.Thread.start": Runner("target", 1, of_object=True),
     "concurrent.futures.ThreadPoolExecutor.submit": Runner("fn", 0),
+    "concurrent.futures.ThreadPoolExecutor.map": Runner("fn", 0),
+    "multiprocessing.pool.ThreadPool.map": Runner("func", 0),
+    "asyncio.to_thread": Runner("func", 0),
     "timeit.timeit": Runner("stmt", 0),
 }
 """Calls that call a function that they are given. Methods stand under their class."""
