@@ -309,6 +309,120 @@ CALLS["a sampler of torch_geometric, by its old name"] = (
     "from torch_geometric.data import NeighborSampler\nfor batch in NeighborSampler(1, sizes=[2]): pass",
 )
 
+GRAPH = "from torch_geometric.nn import Node2Vec\n"
+MANAGED = "from multiprocessing.managers import SharedMemoryManager\n"
+CONTEXT = "import multiprocessing\nctx = multiprocessing.get_context('{}')\n"
+KEPT = (
+    LOADER
+    + "class Runner:\n    def __init__(self, step): self.step = step\n    def go(self, batches): self.step(batches)\n"
+)
+CALLS |= {
+    "a class of processes that a context has": (
+        CONTEXT.format("spawn") + "class Logger(ctx.Process):\n    pass\nLogger().start()",
+        CONTEXT.format("fork") + "class Logger(ctx.Process):\n    pass\nLogger().start()",
+    ),
+    "processes in a list": (
+        (
+            "from multiprocessing import Process\nall = []\nfor i in '12':\n    one = Process()\n    all.append(one)\n"
+            "for one in all:\n    one.start()"
+        ),
+        (
+            "from multiprocessing import Process\nall = []\nfor i in '12':\n    one = Process()\n    all.append(one)\n"
+            "for one in all:\n    one.name"
+        ),
+    ),
+    "a manager of shared memory": (
+        MANAGED + "with SharedMemoryManager() as memory:\n    pass",
+        MANAGED + "memory = SharedMemoryManager()",
+    ),
+    "a manager of the file's own": (
+        "from multiprocessing.managers import BaseManager\nclass Manager(BaseManager): pass\nManager().start()",
+        "from multiprocessing.managers import BaseManager\nclass Manager(BaseManager): pass\nManager().connect()",
+    ),
+    "a function that an object is given": (
+        KEPT + "def step(batches): list(batches)\nRunner(step).go(loader)",
+        KEPT + "def step(batches): list(batches)\ndef skip(batches): len(batches)\nRunner(skip).go(loader)",
+    ),
+    "a function that an object is given by name": (
+        KEPT + "def step(batches): list(batches)\nclass Other(Runner): pass\nOther(step=step).go(loader)",
+        KEPT + "def skip(batches): len(batches)\nclass Other(Runner): pass\nOther(step=skip).go(loader)",
+    ),
+    "a property": (
+        LOADER + "class Data:\n    @property\n    def first(self): return next(iter(loader))\nprint(Data().first)",
+        LOADER + "class Data:\n    @property\n    def first(self): return next(iter(loader))\nprint(Data())",
+    ),
+    "a property that a method reads": (
+        LOADER + "from functools import cached_property\nclass Data:\n    @cached_property\n"
+        "    def total(self): return sum(loader)\n    def show(self):\n        if self.total: print()\nData().show()",
+        LOADER + "from functools import cached_property\nclass Data:\n    @cached_property\n"
+        "    def total(self): return len(loader)\n    def show(self):\n        if self.total: print()\nData().show()",
+    ),
+    "a context manager that a function is": (
+        LOADER
+        + "import contextlib\n@contextlib.contextmanager\ndef warm():\n    list(loader)\n    yield\nwith warm(): pass",
+        LOADER + "import contextlib\n@contextlib.contextmanager\ndef warm():\n    list(loader)\n    yield\nwarm()",
+    ),
+    "another thread of a coroutine": (
+        TRAIN + "import asyncio\nasync def main(): await asyncio.to_thread(train)\nasyncio.run(main())",
+        TRAIN + "import asyncio\nasync def main(): await asyncio.to_thread(print)\nasyncio.run(main())",
+    ),
+    "threads of a pool": (
+        TRAIN + "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor().map(train, [1])",
+        TRAIN + "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor().map(print, [1])",
+    ),
+    "the start method, set in a function": (
+        LOADER + "import multiprocessing as mp\ndef main(how):\n    mp.set_start_method(how, force=True)\n"
+        "    list(loader)\nmain('spawn')",
+        LOADER + "import multiprocessing as mp\ndef main():\n    mp.set_start_method('fork', force=True)\n"
+        "    list(loader)\nmain()",
+    ),
+    "optuna with a lambda": (
+        TRAIN + "import optuna\noptuna.create_study().optimize(lambda trial: train(trial), n_trials=2)",
+        TRAIN + "import optuna\noptuna.create_study().optimize(lambda trial: trial, n_trials=2)",
+    ),
+    "a method of node embeddings": (
+        GRAPH + "for walk in Node2Vec(1).to('cpu').loader(batch_size=2, num_workers=2): pass",
+        GRAPH + "for walk in Node2Vec(1).to('cpu').loader(batch_size=2): pass",
+    ),
+    "a loader that a loader's methods return": (
+        "import webdataset as wds\nfor batch in wds.WebLoader([1], num_workers=2).shuffle(9).batched(4): pass",
+        "import webdataset as wds\nfor batch in wds.WebLoader([1]).shuffle(9).batched(4): pass",
+    ),
+    "a branch that ends": (
+        TRAIN + "import sys\nif len(sys.argv) > 3:\n    sys.exit()\ntrain()",
+        TRAIN + "import sys\nif len(sys.argv) > 3:\n    sys.exit()\nelse:\n    raise ValueError\ntrain()",
+    ),
+    "an exit that is caught": (
+        TRAIN + "import sys\ntry:\n    sys.exit()\nexcept SystemExit:\n    pass\ntrain()",
+        TRAIN + "import sys\ntry:\n    sys.exit()\nfinally:\n    print()\ntrain()",
+    ),
+    "an exit that is suppressed": (
+        TRAIN + "import contextlib, sys\nwith contextlib.suppress(SystemExit):\n    sys.exit()\ntrain()",
+        TRAIN + "import sys\nsys.exit()\ntrain()",
+    ),
+    "an exit of the file's own": (
+        TRAIN + "def exit(): pass\nexit()\ntrain()",
+        TRAIN + "exit()\ntrain()",
+    ),
+    "an exit in an expression": (
+        TRAIN + "import sys\nlen(sys.argv) or sys.exit()\ntrain()",
+        TRAIN + "import sys\nassert False, sys.argv\ntrain()",
+    ),
+    "what stands behind a return": (
+        LOADER + "def go(n):\n    if n:\n        return n\n    list(loader)\ngo(1 if loader else 0)",
+        LOADER + "def go(n):\n    if n:\n        return n\n    else:\n        return 1\n    list(loader)\n"
+        "go(1 if loader else 0)",
+    ),
+    "what stands behind a loop": (
+        TRAIN + "while True:\n    if loader:\n        break\ntrain()",
+        TRAIN + "while True:\n    for each in loader.dataset:\n        break\ntrain()",
+    ),
+    "what stands behind a continue": (
+        LOADER + "for i in range(2):\n    if i:\n        continue\n    list(loader)",
+        LOADER + "for i in range(2):\n    continue\n    list(loader)",
+    ),
+}
+
 LIGHTNING = LOADER + "import lightning as L\n"
 ENGINES = {
     "lightning, a loader": (LIGHTNING + "L.Trainer().fit(object(), loader)", LIGHTNING + "L.Trainer(loader)"),
@@ -401,6 +515,49 @@ L.Trainer().fit(object(), datamodule=Data())
         LOADER + "from pytorch_lightning import Trainer\nt = Trainer()\nt.fit(object(), loader)",
         LOADER + "class Trainer:\n    def fit(self, *a): pass\nt = Trainer()\nt.fit(object(), loader)",
     ),
+    "lightning, hooks that the constructor puts there": (
+        LIGHTNING
+        + "class Data(L.LightningDataModule):\n    def __init__(self):\n        self.train_dataloader = self._train\n"
+        + "    def _train(self):\n        return loader\nL.Trainer().fit(object(), datamodule=Data())",
+        LIGHTNING
+        + "class Data(L.LightningDataModule):\n    def __init__(self):\n        self.test_dataloader = self._train\n"
+        + "    def _train(self):\n        return loader\nL.Trainer().fit(object(), datamodule=Data())",
+    ),
+    "lightning, the default of a hyperparameter": (
+        LIGHTNING
+        + "class Data(L.LightningDataModule):\n    def __init__(self, workers=4): self.save_hyperparameters()\n"
+        + "    def train_dataloader(self):\n        return DataLoader([1], num_workers=self.hparams.workers)\n"
+        + "L.Trainer().fit(object(), datamodule=Data())",
+        LIGHTNING
+        + "class Data(L.LightningDataModule):\n    def __init__(self, workers=0): self.save_hyperparameters()\n"
+        + "    def train_dataloader(self):\n        return DataLoader([1], num_workers=self.hparams.workers)\n"
+        + "L.Trainer().fit(object(), datamodule=Data())",
+    ),
+    "lightning, a command line of the file's own": (
+        LIGHTNING
+        + "from lightning.pytorch.cli import LightningCLI\nclass Data(L.LightningDataModule):\n"
+        + "    def train_dataloader(self):\n        return loader\nclass Line(LightningCLI): pass\nLine(None, Data)",
+        LIGHTNING
+        + "from lightning.pytorch.cli import LightningCLI\nclass Data(L.LightningDataModule):\n"
+        + "    def train_dataloader(self):\n        return loader\nclass Line(LightningCLI): pass\n"
+        + "Line(None, Data, run=False)",
+    ),
+    "lightning, a data module of torch_geometric": (
+        LIGHTNING
+        + "from torch_geometric.data.lightning import LightningNodeData\n"
+        + "L.Trainer().fit(object(), LightningNodeData(1, num_workers=2))",
+        LIGHTNING
+        + "from torch_geometric.data.lightning import LightningNodeData\n"
+        + "L.Trainer().fit(object(), LightningNodeData(1))",
+    ),
+    "pytorch-forecasting": (
+        LIGHTNING
+        + "from pytorch_forecasting import TimeSeriesDataSet\nseries = TimeSeriesDataSet.from_dataset(1)\n"
+        + "L.Trainer().fit(object(), series.to_dataloader(train=True, num_workers=2))",
+        LIGHTNING
+        + "from pytorch_forecasting import TimeSeriesDataSet\nseries = TimeSeriesDataSet.from_dataset(1)\n"
+        + "L.Trainer().fit(object(), series.to_dataloader(train=True, num_workers=0))",
+    ),
     "lightning, its command line": (
         """
         from lightning.pytorch.cli import LightningCLI
@@ -458,6 +615,30 @@ L.Trainer().fit(object(), datamodule=Data())
             "Trainer(args=TrainingArguments('o', dataloader_num_workers=0)).train()"
         ),
     ),
+    "huggingface, an argument that is set afterwards": (
+        (
+            "from transformers import Trainer, TrainingArguments\nargs = TrainingArguments('o')\n"
+            "args.dataloader_num_workers = 4\nTrainer(args=args).train()"
+        ),
+        (
+            "from transformers import Trainer, TrainingArguments as A\nargs = A('o', dataloader_num_workers=4)\n"
+            "args.dataloader_num_workers = 0\nTrainer(args=args).train()"
+        ),
+    ),
+    "detectron2": (
+        (
+            "from detectron2.config import get_cfg\nfrom detectron2.engine import DefaultTrainer\ncfg = get_cfg()\n"
+            "DefaultTrainer(cfg).train()"
+        ),
+        (
+            "from detectron2.config import get_cfg\nfrom detectron2.engine import DefaultTrainer\ncfg = get_cfg()\n"
+            "cfg.DATALOADER.NUM_WORKERS = 0\nDefaultTrainer(cfg).train()"
+        ),
+    ),
+    "ultralytics, weights that are loaded": (
+        "from ultralytics import YOLO\nYOLO('n.yaml').load('n.pt').train(data='coco8.yaml')",
+        "from ultralytics import YOLO\nYOLO('n.yaml').load('n.pt').model.train(True)",
+    ),
     "huggingface, a class of the file's own": (
         (
             "from transformers import Trainer, TrainingArguments\nclass Mine(Trainer): pass\n"
@@ -503,6 +684,18 @@ L.Trainer().fit(object(), datamodule=Data())
         "t.run(loader)",
         LOADER + "from ignite.engine import create_supervised_trainer\nt = create_supervised_trainer(1, 2, 3)\n"
         "t.run([1])",
+    ),
+    "ignite, a handler": (
+        LOADER + "from ignite.engine import Engine, Events\nengine = Engine(print)\n"
+        "@engine.on(Events.COMPLETED)\ndef check(engine):\n    list(loader)\nengine.run([1])",
+        LOADER + "from ignite.engine import Engine, Events\nengine = Engine(print)\n"
+        "@engine.on(Events.COMPLETED)\ndef check(engine):\n    list(loader)\n",
+    ),
+    "ignite, a handler that is added": (
+        LOADER + "from ignite.engine import Engine, Events\nengine = Engine(print)\n"
+        "def check(engine):\n    list(loader)\nengine.add_event_handler(Events.COMPLETED, check)\nengine.run([1])",
+        LOADER + "from ignite.engine import Engine, Events\nengine = Engine(print)\n"
+        "def check(engine):\n    len(loader)\nengine.add_event_handler(Events.COMPLETED, check)\nengine.run([1])",
     ),
     "ignite, an engine": (
         LOADER + "from ignite.engine import Engine\nEngine(print).run(data=loader)",
@@ -607,6 +800,22 @@ ITERATES = {
     "in try": (
         "try:\n    list(loader)\nexcept ValueError:\n    raise",
         "try:\n    len(loader)\nexcept ValueError:\n    raise",
+    ),
+    "a call with a star": ("print(*loader)", "print(*loader.dataset)"),
+    "a call with a star, in a function": (
+        "def show(batches): print(*batches)\nshow(loader)",
+        "def show(*batches): print(*batches)\nshow(loader)",
+    ),
+    "a list with a star": ("batches = [*loader]", "batches = [*loader.dataset]"),
+    "unpacking": ("one, two = loader", "one, two = loader, loader"),
+    "unpacking with a star": ("[one, *rest] = loader", "[one, *rest] = loader, loader"),
+    "in": ("if 3 in loader: pass", "if 3 in loader.dataset: pass"),
+    "not in": ("assert 3 not in loader", "assert loader not in [1]"),
+    "dict": ("table = dict(loader)", "table = dict(batches=loader)"),
+    "zip with a star": ("pairs = zip(*loader)", "pairs = zip(loader)"),
+    "the value of yield from": (
+        "def batches():\n    last = yield from loader\nfor batch in batches(): pass",
+        "def batches():\n    last = yield loader\nfor batch in batches(): pass",
     ),
     "a subset of the loader": (
         "from torch.utils.data import DataLoader, Subset\nfor b in DataLoader(Subset([1], [0]), num_workers=1): pass",
@@ -833,6 +1042,15 @@ COUNTS = {
     "a dict of keywords": (
         MAKE + "kwargs = {'num_workers': 4}\nfor b in DataLoader([1], **kwargs): pass",
         MAKE + "kwargs = {'num_workers': 0}\nfor b in DataLoader([1], **kwargs): pass",
+    ),
+    "a configuration that is handed on whole": (
+        MAKE + "import yaml\ncfg = yaml.safe_load('x')\nfor b in DataLoader([1], **cfg['loader']): pass",
+        MAKE + "import yaml\ncfg = yaml.safe_load('x')\nfor b in DataLoader([1], num_workers=0, **cfg['loader']): pass",
+    ),
+    "a configuration that a function is given whole": (
+        MAKE + "import json\ndef make(workers=0): return DataLoader([1], num_workers=workers)\n"
+        "list(make(**json.load(open('x'))))",
+        MAKE + "import json\ndef make(workers=0): return DataLoader([1], num_workers=workers)\nlist(make())",
     ),
     "a dict of keywords with a condition": (
         MAKE + "import torch\nkwargs = {'num_workers': 1} if torch.cuda.is_available() else {}\n"
@@ -1103,6 +1321,27 @@ GUARDS = {
         "import multiprocessing\nif multiprocessing.parent_process() is None:\n    {}",
         "import multiprocessing\nif multiprocessing.parent_process() is None and __name__ == '__main__':\n    {}",
     ),
+    "no worker": (
+        "if __name__ in ('__main__', '__mp_main__'):\n    {}",
+        "if __name__ != '__mp_main__':\n    {}",
+    ),
+    "no worker, the other branch": (
+        "if __name__ == '__mp__':\n    pass\n{}",
+        "if __name__ == '__mp_main__':\n    pass\nelse:\n    {}",
+    ),
+    "in the name": ("if 'main' in __name__:\n    {}", "if '__main__' in __name__:\n    {}"),
+    "the process's name, under another": (
+        "from multiprocessing import current_process as process\nif process().name == 'Process-1':\n    {}",
+        "from multiprocessing import current_process as process\nif process().name == 'MainProcess':\n    {}",
+    ),
+    "the process in a variable": (
+        "import multiprocessing as mp\nprocess = mp.current_process()\nif process.pid:\n    {}",
+        "import multiprocessing as mp\nprocess = mp.current_process()\nif process.name == 'MainProcess':\n    {}",
+    ),
+    "the process's name in a variable": (
+        "import multiprocessing as mp\nname = mp.current_process().name\nif name:\n    {}",
+        "import multiprocessing as mp\nname = mp.current_process().name\nif not name != 'MainProcess':\n    {}",
+    ),
     "a conditional expression": (
         "go = (lambda: list(loader))\ngo() if loader else None\n",
         "go = (lambda: list(loader))\ngo() if __name__ == '__main__' else None\n",
@@ -1217,6 +1456,38 @@ def test_the_chain_through_three_files_has_every_line() -> None:
         ("data.py", 7, "`batches` iterates `DataLoader`"),
         ("data.py", 4, "`DataLoader(num_workers=2)`"),
     ]
+
+
+CONDITIONAL = {
+    "always": ("kwargs = {'num_workers': 2}\nlist(DataLoader([1], **kwargs))", "certain"),
+    "put in": ("kwargs = {'batch_size': 2}\nkwargs['num_workers'] = 2\nlist(DataLoader([1], **kwargs))", "certain"),
+    "in both": (
+        "kwargs = {'num_workers': 2} if cuda() else {'num_workers': 1}\nlist(DataLoader([1], **kwargs))",
+        "certain",
+    ),
+    "of another": ("some = {'num_workers': 2}\nlist(DataLoader([1], **{**some, 'pin_memory': True}))", "certain"),
+    "in one": ("kwargs = {'num_workers': 2} if cuda() else {}\nlist(DataLoader([1], **kwargs))", "likely"),
+    "put in on a condition": (
+        "kwargs = {}\nif cuda():\n    kwargs['num_workers'] = 2\nlist(DataLoader([1], **kwargs))",
+        "likely",
+    ),
+    "updated on a condition": (
+        "kwargs = {}\nif cuda():\n    kwargs.update({'num_workers': 2})\nlist(DataLoader([1], **kwargs))",
+        "likely",
+    ),
+    "of a function": (
+        "def go(n=0): list(DataLoader([1], num_workers=n))\ngo(**({'n': 2} if cuda() else {}))",
+        "likely",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONAL)
+def test_keywords_that_are_passed_on_a_condition_are_no_proof(name: str) -> None:
+    text, confidence = CONDITIONAL[name]
+    whole = modules(script=MAKE + "from torch.cuda import is_available as cuda\n" + text)
+    (found,) = unguarded(whole, whole.modules["/project/script.py"])
+    assert found.start.confidence == confidence
 
 
 def test_an_exit_on_the_way_is_told() -> None:

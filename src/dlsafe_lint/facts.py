@@ -255,6 +255,18 @@ class Iteration(NamedTuple):
     scope: int
 
 
+class Unpacked(NamedTuple):
+    """``iterable`` is iterated without a loop.
+
+    ``how``: "starred" (``f(*a)``, ``[*a]``), "assign" (``b, c = a``), "in" (``b in a``).
+    """
+
+    how: str
+    iterable: Expr
+    statement: int
+    scope: int
+
+
 class Entered(NamedTuple):
     """``with value``."""
 
@@ -308,6 +320,8 @@ class ModuleFacts:
         path: absolute path; modules are told apart by it.
         name: dotted name for people.
         is_package: whether it is an ``__init__.py``.
+        unpacked: what is iterated without a loop, as far as it is a name or an attribute.
+        exits: the statements that end the program by a call (``sys.exit()``), or never go on (``assert False``).
         uses: per name that some import binds at module level: where it is read in this module.
         reads: dotted names that start with a name bound by an import and are read as attributes ("pkg.train.main").
         future_annotations: ``from __future__ import annotations``.
@@ -327,6 +341,8 @@ class ModuleFacts:
     results: list[Result]
     iterations: list[Iteration]
     entered: list[Entered]
+    unpacked: list[Unpacked]
+    exits: frozenset[int]
     uses: dict[str, list[Use]]
     reads: frozenset[str]
     future_annotations: bool
@@ -511,7 +527,13 @@ _EXITS = frozenset({"sys.exit", "exit", "quit", "os._exit", "raise SystemExit"})
 def _guard(expr: Expr, names: dict[str, bool]) -> bool | None:
     """Tell what a test says about the main module.
 
-    True: holds only in the program's main module. False: holds only elsewhere. None: neither.
+    True: holds only in the program's main module. False: holds only elsewhere. None: neither. What holds everywhere
+    but in a worker, which calls the main module "__mp_main__", holds in the program's.
+
+    Args:
+        expr: the test.
+        names: what variables and functions say, "name" and "name()"; and which of them stand for the process or its
+            name ("name = process").
     """
     match expr:
         case Name(name):
@@ -522,11 +544,13 @@ def _guard(expr: Expr, names: dict[str, bool]) -> bool | None:
             if op in ("Eq", "NotEq", "Is", "IsNot"):
                 sides = (left, right)
                 for a, b in (sides, sides[::-1]):
-                    main = (a == Name("__name__") and isinstance(a, Name) and _is(b, "__main__")) or (
-                        _is_process_name(a) and _is(b, "MainProcess")
-                    )
-                    if main:
+                    named = isinstance(a, Name) and a.id == "__name__"
+                    if (named and _is(b, "__main__")) or (_is(b, "MainProcess") and _is_process_name(a, names)):
                         return op in ("Eq", "Is")
+                    if named and _is(b, "__mp_main__"):
+                        return op in ("NotEq", "IsNot")
+            if op in ("In", "NotIn") and isinstance(right, Name) and right.id == "__name__" and _is(left, "__main__"):
+                return op == "In"
             if op in ("In", "NotIn") and isinstance(left, Name) and left.id == "__name__":
                 match right:
                     case Collection(_, items) if any(_is(item, "__main__") for item in items):
@@ -565,11 +589,26 @@ def _is(expr: Expr, value: str) -> bool:
     return isinstance(expr, Literal) and expr.value == value
 
 
-def _is_process_name(expr: Expr) -> bool:
+def _is_process_name(expr: Expr, names: dict[str, bool]) -> bool:
+    """Whether an expression is the name of the process: ``current_process().name``, or a variable that is."""
     match expr:
-        case Attribute(Call(_, func), "name"):
+        case Attribute(process, "name"):
+            return _is_process(process, names)
+        case Name(name):
+            return f"{name} = process.name" in names
+    return False
+
+
+def _is_process(expr: Expr, names: dict[str, bool]) -> bool:
+    """Whether an expression is the process that runs: ``current_process()``, or a variable that is."""
+    match expr:
+        case Call(_, func):
             name = dotted(func)
-            return name is not None and name.rpartition(".")[2] == "current_process"
+            return name is not None and (
+                name.rpartition(".")[2] == "current_process" or f"{name} = current_process" in names
+            )
+        case Name(name):
+            return f"{name} = process" in names
     return False
 
 
@@ -588,6 +627,8 @@ class _Reader:
         self.results: list[Result] = []
         self.iterations: list[Iteration] = []
         self.entered: list[Entered] = []
+        self.unpacked: list[Unpacked] = []
+        self.exits: set[int] = set()
         self.loads: list[tuple[str, Use]] = []
         self.chains: set[str] = set()
         self.guard_names: dict[str, bool] = {}
@@ -636,6 +677,8 @@ class _Reader:
             results=self.results,
             iterations=self.iterations,
             entered=self.entered,
+            unpacked=self.unpacked,
+            exits=frozenset(self.exits),
             uses={},
             reads=frozenset(chain for chain in self.chains if chain.partition(".")[0] in anywhere),
             future_annotations=future,
@@ -699,6 +742,8 @@ class _Reader:
     def stmt_Expr(self, node: ast.Expr) -> None:
         at = self.statement
         value = self.expr(node.value)
+        if _exits(node.value):
+            self.exits.add(at)
         match node.value:
             case ast.BoolOp(op=ast.And()) if _guard(value, self.guard_names) is True:
                 pass  # `__name__ == "__main__" and main()`
@@ -708,6 +753,11 @@ class _Reader:
                 return
         self.blocks.append(Block("guard", self.block, self.scope, at, value))
         self.statements[at] = self.statements[at]._replace(block=len(self.blocks) - 1)
+
+    def stmt_Assert(self, node: ast.Assert) -> None:
+        if isinstance(node.test, ast.Constant) and not node.test.value:
+            self.exits.add(self.statement)
+        self.stmt_other(node)
 
     def stmt_Assign(self, node: ast.Assign) -> None:
         if any(not isinstance(target, ast.Name) for target in node.targets):
@@ -721,9 +771,15 @@ class _Reader:
 
     def name_test(self, name: str, value: Expr) -> None:
         """Remember a module's variable that says whether this is the program's main module."""
-        verdict = _guard(value, self.guard_names) if self.scope == 0 else None
+        if self.scope != 0:
+            return
+        verdict = _guard(value, self.guard_names)
         if verdict is not None:
             self.guard_names[name] = verdict
+        elif _is_process(value, self.guard_names):
+            self.guard_names[f"{name} = process"] = True
+        elif _is_process_name(value, self.guard_names):
+            self.guard_names[f"{name} = process.name"] = True
 
     def assign_in_order(self, targets: Sequence[ast.expr], value: ast.expr) -> None:
         """Assign to targets that hold expressions themselves, which stand before the value in the source."""
@@ -748,6 +804,11 @@ class _Reader:
         self.expr(target)
         return _Place("other", "", None, None, ())
 
+    def iterated(self, how: str, value: Expr) -> None:
+        """Remember that something is iterated without a loop, where it is something that was made before."""
+        if isinstance(value, (Name, Attribute)):
+            self.unpacked.append(Unpacked(how, value, self.statement, self.scope))
+
     def fill(self, place: _Place, value: Expr, how: str) -> None:
         match place.kind:
             case "name":
@@ -759,6 +820,8 @@ class _Reader:
             case "star":
                 self.fill(place.inner[0], Collection("list", (value,)), how)
             case "unpack":
+                if how == "assign":
+                    self.iterated(how, value)
                 starred = any(inner.kind == "star" for inner in place.inner)
                 exact = (
                     value.items
@@ -847,6 +910,8 @@ class _Reader:
             if each.name != "*":
                 plain = each.name if module is not None or level else each.name.partition(".")[0]
                 self.bind(each.asname or plain, "import", target=index)
+                if each.asname and each.name == "current_process":
+                    self.guard_names[f"{each.asname} = current_process"] = True
 
     def stmt_If(self, node: ast.If) -> None:
         at = self.statement
@@ -1105,7 +1170,9 @@ class _Reader:
         return Subscript(value, self.expr(node.slice))
 
     def expr_Starred(self, node: ast.Starred) -> Expr:
-        return Derived("starred", self.expr(node.value))
+        value = self.expr(node.value)
+        self.iterated("starred", value)
+        return Derived("starred", value)
 
     def expr_Await(self, node: ast.Await) -> Expr:
         return Derived("awaited", self.expr(node.value))
@@ -1126,6 +1193,8 @@ class _Reader:
         left = self.expr(node.left)
         rest = tuple(self.expr(each) for each in node.comparators)
         if len(rest) == 1:
+            if isinstance(node.ops[0], (ast.In, ast.NotIn)):
+                self.iterated("in", rest[0])
             return Compared(type(node.ops[0]).__name__, left, rest[0])
         return Opaque((left, *rest))
 
@@ -1201,9 +1270,14 @@ def _leaves(body: Sequence[ast.stmt]) -> bool:
     match body[-1]:
         case ast.Raise() | ast.Return():
             return True
-        case ast.Expr(value=ast.Call(func=func)):
-            return ast.unparse(func) in _EXITS
+        case ast.Expr(value=value):
+            return _exits(value)
     return False
+
+
+def _exits(node: ast.expr) -> bool:
+    """Whether an expression is a call of an exit function."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in _EXITS
 
 
 def _subclasses(kind: type[ast.AST]) -> Iterable[type[ast.AST]]:

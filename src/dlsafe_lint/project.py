@@ -492,15 +492,21 @@ class Project:
             A list of what comes without keys (``x.append(e)``) and a dict of what has some (``x[k] = e``).
         """
         facts, function = where.facts, where.facts.function_of(where.scope)
-        table = self.answer(("additions", facts.path), lambda: _additions(facts))
-        additions = table.get((base, function), [])
+        additions = self._additions(facts).get((base, function), [])
         left_out = self.unreached(where.frame) if additions and self._frame_fits(where.frame, facts, function) else ()
         kept = tuple(index for index, each in enumerate(additions) if each.statement not in left_out)
         key = ("added", facts.path, base, function, kept)
         return list(self.answer(key, lambda: _collected([additions[index] for index in kept])))
 
     def _added(self, base: str, where: Where) -> list[Value]:
-        return [Value("collection", expr=each, where=where) for each in self.added(base, where)]
+        """Return what `added` does as values, evaluated where the last of it is put in."""
+        facts, function = where.facts, where.facts.function_of(where.scope)
+        statements = [each.statement for each in self._additions(facts).get((base, function), ())]
+        at = where._replace(statement=max((where.statement, *statements)))
+        return [Value("collection", expr=each, where=at) for each in self.added(base, where)]
+
+    def _additions(self, facts: ModuleFacts) -> dict[tuple[str, int], list[_Addition]]:
+        return self.answer(("additions", facts.path), lambda: _additions(facts))
 
     def _param(self, facts: ModuleFacts, scope: int, name: str, frame: Frame | None, depth: int) -> list[Value]:
         owner = facts.scopes[scope]
@@ -743,9 +749,32 @@ class Project:
                 return self._above(value.where, attr)
             case "made" if value.name in NAMESPACES and (found := self._configured(value, attr, depth)):
                 return found
+            case "part" if value.name == "hparams" and value.of is not None and value.of.kind == "instance":
+                return self._hyperparameter(value.of, attr, depth)
             case "made" | "part":
                 return [self._part(value, attr)]
         return [UNKNOWN]
+
+    def _saves_hyperparameters(self, site: Site) -> bool:
+        """Whether the constructor of a class keeps its arguments as Lightning's ``self.hparams``."""
+        constructor = self.method(site, "__init__")
+        return constructor is not None and any(
+            facts.path == constructor.path and call.scope == constructor.scope
+            for facts, call in self.calls_by_name.get("save_hyperparameters", ())
+        )
+
+    def _hyperparameter(self, value: Value, name: str, depth: int) -> list[Value]:
+        """Return what the constructor of an instance is given for one of its parameters."""
+        constructor = self.method(value.site, "__init__") if value.site else None
+        if constructor is None or all(param.name != name for param in self.scope(constructor).params):
+            return [UNKNOWN]
+        frame = None
+        if isinstance(value.expr, Call) and value.where is not None:
+            frame = self.bind(constructor, value.where.facts, value.expr, value.where, value, depth + 1)
+        elif value.where is not None:  # made by nobody in particular
+            frame = Frame(constructor.scope, constructor.path, {}, receiver=value)
+        facts = self.modules[constructor.path]
+        return self.values(Name(name), Where(facts, constructor.scope, len(facts.statements), frame), depth + 1)
 
     def _part(self, value: Value, name: str) -> Value:
         return Value("part", name, of=value, where=value.where, expr=value.expr, via=value.via)
@@ -824,6 +853,8 @@ class Project:
         given = self._given_to_record(value, attr, depth)
         if given is not None:
             return given
+        if attr == "hparams" and self._saves_hyperparameters(value.site):
+            return [Value("part", attr, of=value)]
         found: list[Value] = []
         for facts, store in self.stores(value.site, attr):
             if store.value is None:

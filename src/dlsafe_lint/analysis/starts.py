@@ -10,10 +10,23 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from dlsafe_lint.analysis import commands
 from dlsafe_lint.analysis.counts import positive
-from dlsafe_lint.analysis.events import CONSTRUCTORS, EAGER, METHODS, NOT_RUN, Event, events, last
-from dlsafe_lint.analysis.workers import context_methods, loader_of
+from dlsafe_lint.analysis.events import (
+    CONSTRUCTORS,
+    EAGER,
+    METHODS,
+    NOT_RUN,
+    Event,
+    Read,
+    events,
+    is_property,
+    last,
+    unreached,
+    used,
+)
+from dlsafe_lint.analysis.workers import context_methods, is_always_passed, loader_of
 from dlsafe_lint.apis.workers import (
     ALWAYS_SPAWN,
+    CHAINED,
     COMMAND_APPS,
     CONSUMERS,
     CONTEXTS,
@@ -23,6 +36,8 @@ from dlsafe_lint.apis.workers import (
     OWN_LOADERS,
     POOL_METHODS,
     POOLS,
+    READING,
+    RETURNING_SELF,
     RUNNERS,
     START_METHOD_ARGUMENTS,
     STARTERS,
@@ -37,11 +52,9 @@ from dlsafe_lint.facts import (
     Derived,
     Entered,
     Expr,
-    Iteration,
     Lambda,
     ModuleFacts,
     Name,
-    Result,
     dotted,
     walk,
 )
@@ -53,6 +66,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dlsafe_lint.analysis.workers import Loader
+    from dlsafe_lint.facts import Store
     from dlsafe_lint.finding import Confidence, StartMethod
 
 Kind: TypeAlias = Literal["loader", "pool", "process", "executor", "manager", "spawn"]
@@ -157,10 +171,11 @@ def at_import(project: Project, facts: ModuleFacts, *, guarded: bool = False) ->
     found = []
     for event in events(project, facts).get(0, ()):
         walk.nothing.clear()
+        walk.told_apart.clear()
         start = walk.event(facts, event, None)
         if start is not None:
             found.append(ImportStart(event, start))
-    if found and _forks(project, facts):
+    if found and always_forks(project, facts):
         found = []
     project.answers[key] = found
     return found
@@ -176,15 +191,10 @@ def unguarded(project: Project, facts: ModuleFacts) -> list[ImportStart]:
     return at_import(project, facts)
 
 
-def _forks(project: Project, facts: ModuleFacts) -> bool:
-    """Whether the module sets the start method to fork, and only that, when it is imported."""
-    set_to = [start_method(project, facts, call) for call in _set_calls(project, facts)]
+def always_forks(project: Project, facts: ModuleFacts) -> bool:
+    """Tell whether a module sets the start method to fork, and only that, when it is imported."""
+    set_to = [start_method(project, *setting) for _, setting, _ in _calls_that_set(project).get(facts.path, ())]
     return bool(set_to) and all(methods == {"fork"} for methods in set_to)
-
-
-def _set_calls(project: Project, facts: ModuleFacts) -> list[Call]:
-    """Return the calls of ``set_start_method`` that a module makes when it is imported, not through functions."""
-    return [call for call, at in _calls_that_set(project).get(facts.path, ()) if at.call is call]
 
 
 class _Set(NamedTuple):
@@ -194,17 +204,20 @@ class _Set(NamedTuple):
     call: Call
 
 
-def _calls_that_set(project: Project) -> dict[str, list[tuple[Call, _Set]]]:
-    """Return per module the calls made when it is imported that set the start method, themselves or in a function."""
+def _calls_that_set(project: Project) -> dict[str, list[tuple[Call, _Set, bool]]]:
+    """Return per module the calls made when it is imported that set the start method, themselves or in a function.
 
-    def table() -> dict[str, list[tuple[Call, _Set]]]:
-        made: dict[str, list[tuple[Call, _Set]]] = {}
+    With each stands whether a worker that runs the functions on the way repeats it.
+    """
+
+    def table() -> dict[str, list[tuple[Call, _Set, bool]]]:
+        made: dict[str, list[tuple[Call, _Set, bool]]] = {}
         for name in ("set_start_method", *sorted(project.renamed.get("set_start_method", ()))):
             for facts, call in project.calls_by_name.get(name, ()):
                 if project.callee(facts, call) == "multiprocessing.set_start_method":
                     found = _Set(facts, call)
-                    for caller, at in _made_at_import(project, facts, call, found):
-                        made.setdefault(caller.path, []).append((at, found))
+                    for caller, at, repeated in _made_at_import(project, facts, call, found):
+                        made.setdefault(caller.path, []).append((at, found, repeated))
         return made
 
     return project.answer("set start method", table)
@@ -212,15 +225,17 @@ def _calls_that_set(project: Project) -> dict[str, list[tuple[Call, _Set]]]:
 
 def _made_at_import(
     project: Project, facts: ModuleFacts, call: Call, setting: _Set, depth: int = 0
-) -> Iterator[tuple[ModuleFacts, Call]]:
+) -> Iterator[tuple[ModuleFacts, Call, bool]]:
     """Yield the calls at import time by which a call is made: itself, or calls of the function in which it stands."""
+    repeated = _is_repeated(project, facts, call, setting)
     if facts.runs_at_import(call.scope):
-        yield facts, call
+        yield facts, call, repeated
         return
     scope = facts.scopes[facts.function_of(call.scope)]
-    if depth < _DEEP and scope.kind == "function" and _is_repeated(project, facts, call, setting):
+    if depth < _DEEP and scope.kind == "function":
         for caller, each in project.callers(Site(facts.path, scope.index)):
-            yield from _made_at_import(project, caller, each, setting, depth + 1)
+            for at, outer, again in _made_at_import(project, caller, each, setting, depth + 1):
+                yield at, outer, again and repeated
 
 
 def start_method(project: Project, facts: ModuleFacts, call: Call) -> frozenset[StartMethod]:
@@ -263,9 +278,9 @@ def methods_set_at_import(project: Project, facts: ModuleFacts) -> list[MethodSe
     if project.is_test(facts):
         return []
     found = []
-    for call, setting in _calls_that_set(project).get(facts.path, ()):
+    for call, setting, repeated in _calls_that_set(project).get(facts.path, ()):
         methods = start_method(project, *setting)
-        if methods == {"fork"} or not _is_repeated(project, facts, call, setting):
+        if methods == {"fork"} or not repeated:
             continue
         started = _started_by_program(project, facts)
         if started is not None:
@@ -278,6 +293,8 @@ def methods_set_at_import(project: Project, facts: ModuleFacts) -> list[MethodSe
 
 def _is_repeated(project: Project, facts: ModuleFacts, call: Call, setting: _Set) -> bool:
     """Whether a worker that runs the function or module makes the call, and nothing catches its error or forces it."""
+    if call.statement in unreached(project, facts):
+        return False
     force = project.argument(setting.facts, setting.call, "force", 1)
     if force is not None and force[0] != Constant(value=False):
         return False
@@ -386,6 +403,7 @@ class _Walk:
         self.cut = False
         self.roughly = False
         self.nothing: set[object] = set()
+        self.told_apart: dict[object, tuple[Expr, Where, object]] = {}
 
     def body(self, site: Site, frame: Frame | None) -> Start | None:
         """Return what the body of a function starts."""
@@ -469,11 +487,10 @@ class _Walk:
         scope = facts.scopes[site.scope]
         if scope.name not in self.project.answer("handed", lambda: _handed(self.project)):
             return False
-        used = event if isinstance(event, Call) else event.iterable if isinstance(event, Iteration) else event.value
         if isinstance(event, Call) and last(event.func) not in EAGER | METHODS:
             return False
         params = {param.name for param in scope.params}
-        return any(isinstance(expr, Name) and expr.id in params for expr in walk(used))
+        return any(isinstance(expr, Name) and expr.id in params for expr in walk(used(event)))
 
     def of_subclasses(self, facts: ModuleFacts, site: Site, event: Event) -> Iterator[Site | None]:
         """Yield what only subclasses have of what a method uses: ``self.step()``, ``for batch in self.loader``."""
@@ -481,9 +498,8 @@ class _Walk:
         if scope.kind != "function" or not scope.params or facts.scopes[scope.parent].kind != "class":
             return
         subclasses = self.project.subclasses(Site(site.path, scope.parent))
-        used = event if isinstance(event, Call) else event.iterable if isinstance(event, Iteration) else event.value
         iterates = not isinstance(event, Call) or last(event.func) in EAGER | METHODS
-        for expr in walk(used) if subclasses else ():
+        for expr in walk(used(event)) if subclasses else ():
             match expr:
                 case Attribute(Name(owner), attr) if owner == scope.params[0].name:
                     for subclass in subclasses:
@@ -515,7 +531,12 @@ class _Walk:
         return (frame.complete, passed, self.identified(frame.receiver, 0) if frame.receiver else None)
 
     def identity(self, expr: Expr, where: Where, depth: int) -> object:
-        return frozenset(self.identified(value, depth) for value in self.project.values(expr, where, 1))
+        """Return what tells the values of an argument apart; one call may have many callees, all with its arguments."""
+        key = (id(expr), id(where), depth)
+        if key not in self.told_apart:
+            made = frozenset(self.identified(value, depth) for value in self.project.values(expr, where, 1))
+            self.told_apart[key] = (expr, where, made)  # held, so that no other ones get their identities
+        return self.told_apart[key][2]
 
     def identified(self, value: Value, depth: int) -> object:
         """Return what tells a value apart from others that start other workers when they are used."""
@@ -580,14 +601,14 @@ class _Walk:
 
     def found(self, event: Event, where: Where) -> Iterator[Start | _Edge]:
         match event:
-            case Iteration(iterable):
-                yield from self.iterated(iterable, where, where.facts.statements[event.statement].line)
-            case Result(_, value):
-                yield from self.iterated(value, where, where.facts.statements[event.statement].line)
-            case Entered(value):
-                yield from self.entered(value, where, where.facts.statements[event.statement].line)
             case Call():
                 yield from self.called(event, where)
+            case Entered(value):
+                yield from self.entered(value, where, where.facts.statements[event.statement].line)
+            case Read(attribute):
+                yield from self.read(attribute, where, where.facts.statements[event.statement].line)
+            case _:
+                yield from self.iterated(used(event), where, where.facts.statements[event.statement].line)
 
     # --- calls ---
 
@@ -621,6 +642,10 @@ class _Walk:
         scope = self.project.scope(callee.site)
         if not scope.is_generator:
             frame = self.project.bind(callee.site, where.facts, call, where, callee.of)
+            passed = (
+                frame.args if certain and frame is not None and any(key is None for key, _ in call.keywords) else ()
+            )
+            certain &= all(is_always_passed(self.project, call, where, name) for name in passed)
             yield _Edge(callee.site, frame, _shown(self.project, callee), call.line, certain)
         for wrapper in commands.wrappers(self.project, callee.site):
             if wrapper.site is not None and wrapper.site != callee.site:
@@ -642,9 +667,13 @@ class _Walk:
                 frame = self.project.bind(value.site, at.facts, both, at, value.of) if same else None
                 yield _Edge(value.site, frame, _shown(self.project, value), call.line, True)
 
-    def constructed(self, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[_Edge]:
+    def constructed(self, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[Start | _Edge]:
         made = Value("instance", callee.name, callee.site, call, where)
         yield from self.methods(made, CONSTRUCTORS, call, where, certain)
+        if callee.site and self.project.method(callee.site, "__init__") is None:
+            for name, base in self.libraries(made):
+                if name in CONSUMERS or name in STARTERS:
+                    yield from self.library(name, base, call, where, certain)
 
     def methods(
         self, receiver: Value, names: Iterable[str], call: Call, where: Where, certain: bool
@@ -659,13 +688,30 @@ class _Walk:
     def inherited(self, func: Attribute, call: Call, where: Where) -> Iterator[Start | _Edge]:
         """Look at a method that an instance of a project class has from a library's class."""
         for receiver in self.project.values(func.value, where):
-            if receiver.kind == "instance" and receiver.site:
-                for base in self.project.ancestors(receiver.site):
-                    if base.site is None:
-                        yield from self.library(f"{base.name}.{func.attr}", receiver, call, where, True)
+            for name, base in self.libraries(receiver):
+                yield from self.library(f"{name}.{func.attr}", base, call, where, True)
+
+    def libraries(self, receiver: Value) -> Iterator[tuple[str, Value]]:
+        """Yield the classes of libraries from which an instance of a class of the project derives, with the instance.
+
+        What a context of multiprocessing makes (``class Worker(ctx.Process)``) stands there in its place.
+        """
+        if receiver.kind != "instance" or receiver.site is None:
+            return
+        for base in self.project.ancestors(receiver.site):
+            if base.site is None:
+                yield base.name, receiver
+                continue
+            facts, scope = self.project.modules[base.site.path], self.project.scope(base.site)
+            for expr in scope.bases:
+                if isinstance(expr, Attribute):
+                    for value in self.project.values(expr, Where(facts, scope.parent, scope.statement), 1):
+                        if value.kind == "part" and value.of is not None and value.of.name in CONTEXTS:
+                            yield _named(value), value
 
     def library(self, name: str, callee: Value, call: Call, where: Where, certain: bool) -> Iterator[Start | _Edge]:
         """Look at a call of something that the tables know."""
+        name = name.removesuffix(".__init__")  # of a subclass: `super().__init__(…)`
         if name in STARTERS:
             methods = self.methods_of(name, callee, call, where)
             hop = Place(
@@ -682,12 +728,14 @@ class _Walk:
         elif name in TESTS:
             for site in commands.tests(self.project, where.facts):
                 yield _Edge(site, None, self.project.scope(site).qualname, call.line, False, _words(call))
-        else:
-            owner, _, method = (name, "", "") if name in COMMAND_APPS else name.rpartition(".")
-            app = COMMAND_APPS.get(owner)
-            if app and method in app.runs:
-                for command in commands.commands(self.project, _object(callee)):
-                    yield _Edge(command, None, self.project.scope(command).name, call.line, False)
+        owner, _, method = (name, "", "") if name in COMMAND_APPS else name.rpartition(".")
+        app = COMMAND_APPS.get(owner)
+        if app and method in app.runs:
+            for command in commands.commands(self.project, _object(callee)):
+                yield _Edge(command, None, self.project.scope(command).name, call.line, False)
+        if name not in CONSUMERS:
+            while owner.rpartition(".")[2] in RETURNING_SELF:
+                owner = owner.rpartition(".")[0]
             own = OWN_LOADERS.get(owner)
             if own and method in own.methods:
                 yield from self.own_loaders(own, callee, call, where)
@@ -735,6 +783,9 @@ class _Walk:
             for value in self.project.values(*passed):
                 if value.kind == "function" and value.site:
                     yield _Edge(value.site, None, value.name, call.line, certain)
+                elif value.kind == "lambda" and isinstance(value.expr, Lambda) and value.where:
+                    body = Site(value.where.facts.path, value.expr.scope)
+                    yield _Edge(body, value.where.frame, "<lambda>", call.line, certain)
                 elif runner.members:
                     for site in commands.members(self.project, value):
                         yield _Edge(site, None, self.project.scope(site).qualname, call.line, False)
@@ -766,7 +817,7 @@ class _Walk:
                     for argument in value.expr.args:
                         yield from self.iterated(argument, value.where, call.line)
                     continue
-                told = None
+                told = self.set_on(own, value)
                 at: Value | None = value
                 while told is None and at is not None:
                     if isinstance(at.expr, Call) and at.where is not None:
@@ -775,6 +826,34 @@ class _Walk:
                 known = value.kind in ("made", "part") and _named(value).partition(".")[0] in _OWNERS
                 if told is not None or (own.by_default and known):
                     yield from self.own_start(own, call, where, told)
+
+    def set_on(self, own: OwnLoader, value: Value) -> tuple[str, Expr, Where] | None:
+        """Return what says how many workers there are and is put into the settings after they are made, the last one.
+
+        ``args.dataloader_num_workers = 4``, ``cfg.DATALOADER.NUM_WORKERS = 4``.
+        """
+
+        def table() -> dict[str, list[tuple[ModuleFacts, Store]]]:
+            made: dict[str, list[tuple[ModuleFacts, Store]]] = {}
+            for facts in self.project.modules.values():
+                for store in facts.stores:
+                    if store.attr is not None:
+                        made.setdefault(store.attr, []).append((facts, store))
+            return made
+
+        found = None
+        for path in own.workers:
+            outer, _, attr = path.rpartition(".")
+            for facts, store in self.project.answer("stores by attribute", table).get(attr, ()):
+                base = store.base
+                if outer and isinstance(base, Attribute) and base.attr == outer:
+                    base = base.value
+                elif outer:
+                    continue
+                at = Where(facts, store.scope, store.statement)
+                if store.value is not None and any(each.expr is value.expr for each in self.project.values(base, at)):
+                    found = (path, store.value, at)
+        return found
 
     def told(self, own: OwnLoader, call: Call, where: Where) -> tuple[str, Expr, Where] | None:
         """Return the keyword of a call that says how many workers there are, and what it says."""
@@ -836,13 +915,30 @@ class _Walk:
             if passed:
                 yield passed
 
-    def entered(self, entered: Expr, where: Where, line: int) -> Iterator[_Edge]:
-        """Look at the ``__enter__`` of a class of the project."""
+    def entered(self, entered: Expr, where: Where, line: int) -> Iterator[Start | _Edge]:
+        """Look at the ``__enter__`` of a class of the project, or of a library's that starts processes."""
         for value in self.project.values(entered, where):
             method = self.project.method(value.site, "__enter__") if value.kind == "instance" and value.site else None
             if method:
+                entering = Frame(method.scope, method.path, {}, True, value)
+                yield _Edge(method, entering, f"{value.name}.__enter__", line, True)
+            elif value.kind == "generator" and value.site and isinstance(value.expr, Call) and value.where:
+                frame = self.project.bind(value.site, value.where.facts, value.expr, value.where, value.of)
+                yield _Edge(value.site, frame, _shown(self.project, value), line, True)  # `@contextmanager`
+            elif isinstance(value.expr, Call):
+                owners = [(_named(value), value)] if value.kind == "made" else self.libraries(value)
+                for name, owner in owners:
+                    yield from self.library(f"{name}.__enter__", owner, value.expr, where, True)
+
+    def read(self, attribute: Attribute, where: Where, line: int) -> Iterator[_Edge]:
+        """Look at the property of a class of the project that is read."""
+        for value in self.project.values(attribute.value, where):
+            method = (
+                self.project.method(value.site, attribute.attr) if value.kind == "instance" and value.site else None
+            )
+            if method and is_property(self.project.scope(method)):
                 frame = Frame(method.scope, method.path, {}, True, value)
-                yield _Edge(method, frame, f"{value.name}.__enter__", line, True)
+                yield _Edge(method, frame, f"{value.name}.{attribute.attr}", line, True)
 
     def iterated(
         self, iterable: Expr, where: Where, line: int, consumer: Consumer | None = None, depth: int = 0
@@ -863,11 +959,13 @@ class _Walk:
         hooks = consumer.hooks if consumer is not None else ()
         inside = consumer is not None and consumer.inside
         for value in values if depth < 6 else ():
+            value = _root(value) if _root(value).name in CHAINED else value
             loader = loader_of(self.project, value)
             if loader is not None:
-                if loader.confidence or self.roughly:
+                read = self.read_in(loader) if loader.confidence is None else ""
+                if loader.confidence or read or self.roughly:
                     name = value.name.rpartition(".")[2] if value.kind != "part" else "DataLoader"
-                    words = f"{name}({loader.workers})"
+                    words = f"{name}({loader.workers or read})"
                     hops = (
                         Place(
                             where.facts.path, line, _hop(where.facts, where.scope, "iterates", dotted(iterable) or name)
@@ -892,6 +990,19 @@ class _Walk:
                     yield from self.each(self.within(value), iterable, where, line, consumer, depth + 1)
                 case "made" | "part" if isinstance(value.expr, Call) and value.where:
                     yield from self.wrapped(value, value.expr, value.where, line, depth)
+
+    def read_in(self, loader: Loader) -> str:
+        """Return the dict that a loader is given whole and that the program reads from elsewhere, "" if there is none.
+
+        A configuration that holds what a loader is given may well hold ``num_workers``; for one that is written out,
+        or is what callers pass, its own items tell.
+        """
+        for key, value in loader.call.keywords if not loader.workers else ():
+            if key is None:
+                found = self.project.values(value, loader.where, 1)
+                if any(each.kind in ("made", "part") and _root(each).name in READING for each in found):
+                    return f"**{dotted(value) or '…'}"
+        return ""
 
     def within(self, value: Value) -> list[Value]:
         """Return what is in a collection: of a dict, the values."""
@@ -926,16 +1037,32 @@ class _Walk:
         """Look at the loaders that a module or data module hands to a trainer."""
         inside = (consumer or Consumer())._replace(inside=True)
         for hook in inside.hooks:
-            method = self.project.method(value.site, hook) if value.site else None
-            if method is None:
-                continue
-            facts = self.project.modules[method.path]
-            frame = Frame(method.scope, method.path, {}, True, value)
-            for result in facts.results:
-                if result.scope == method.scope:
-                    at = Where(facts, method.scope, result.statement, frame)
-                    values = self.project.values(result.value, at)
-                    yield from self.each(values, Name(f"{value.name}.{hook}()"), where, line, inside, depth + 1)
+            shown = Name(f"{value.name}.{hook}()")
+            for method in self.hooks(value, hook):
+                if method.kind == "lambda" and isinstance(method.expr, Lambda) and method.where:
+                    results = [(method.expr.body, method.where._replace(scope=method.expr.scope))]
+                elif method.kind == "function" and method.site:
+                    facts = self.project.modules[method.site.path]
+                    frame = Frame(method.site.scope, method.site.path, {}, True, value)
+                    results = [
+                        (result.value, Where(facts, result.scope, result.statement, frame))
+                        for result in facts.results
+                        if result.scope == method.site.scope
+                    ]
+                else:
+                    continue
+                for result, at in results:
+                    yield from self.each(self.project.values(result, at), shown, where, line, inside, depth + 1)
+
+    def hooks(self, value: Value, hook: str) -> list[Value]:
+        """Return the methods that a module has by the name of a hook: its own, or what its methods put there."""
+        if value.site is None:
+            return []
+        stored = self.project.stores(value.site, hook)
+        method = self.project.method(value.site, hook)
+        if stored:
+            return self.project.instance_attribute(value, hook)
+        return [Value("function", hook, method)] if method else []
 
 
 def _handed(project: Project) -> frozenset[str]:
@@ -980,8 +1107,18 @@ def _named(value: Value) -> str:
 
 
 def _object(callee: Value) -> Value:
-    """Return the object whose method is called."""
-    return callee.of if callee.kind == "part" and callee.of is not None else callee
+    """Return the object whose method is called, whichever of its methods returned it before."""
+    found = callee.of if callee.kind == "part" and callee.of is not None else callee
+    while found.kind == "part" and found.of is not None and found.name.removesuffix("()") in RETURNING_SELF:
+        found = found.of
+    return found
+
+
+def _root(value: Value) -> Value:
+    """Return what a value is a part of, or a method's result: the loader of ``loader.shuffle(9).batched(4)``."""
+    while value.kind == "part" and value.of is not None:
+        value = value.of
+    return value
 
 
 _OWNERS = frozenset(name.partition(".")[0] for name in OWN_LOADERS)

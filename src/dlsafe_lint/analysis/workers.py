@@ -9,7 +9,7 @@ from dlsafe_lint.analysis.counts import counts, positive
 from dlsafe_lint.apis import datasets
 from dlsafe_lint.apis.datasets import WRAPPERS
 from dlsafe_lint.apis.workers import LOADERS, LoaderApi
-from dlsafe_lint.facts import Attribute, Call, Expr, Literal, ModuleFacts, Name, dotted
+from dlsafe_lint.facts import Attribute, Call, Collection, Expr, Literal, ModuleFacts, Name, dotted
 from dlsafe_lint.finding import START_METHODS, Place
 from dlsafe_lint.project import Frame, Project, Site, Value, Where
 
@@ -90,9 +90,25 @@ def loader_of(project: Project, value: Value) -> Loader | None:
                     merged = call._replace(keywords=(*call.keywords, *inner.expr.keywords))
                     return _loader(project, where.facts, merged, where, api, value.via)
         return None
+    if value.kind == "part" and value.name.endswith("()"):
+        api = LOADERS.get(_method(value))
+        return _loader(project, where.facts, call, where, api, value.via) if api else None
     if value.kind == "instance" and value.site:
         return _instance(project, value, call, where)
     return None
+
+
+def _method(value: Value) -> str:
+    """Return the method of a library's object whose result a value is: "torch_geometric.nn.Node2Vec.loader".
+
+    Methods between that return the object itself are left out (``Node2Vec(…).to(device).loader(…)``).
+    """
+    names: list[str] = []
+    while value.kind == "part" and value.of is not None:
+        if not value.name.endswith("()") and (not names or value.name not in apis.MODULE_METHODS_RETURNING_SELF):
+            names.append(value.name)
+        value = value.of
+    return ".".join([value.name, *reversed(names)]) if value.kind == "made" else ""
 
 
 def _instance(project: Project, value: Value, call: Call, where: Where) -> Loader | None:
@@ -158,12 +174,68 @@ def _loader(
     if argument is not None:
         confidence = positive(project, *argument) or _asked_for_elsewhere(project, *argument)
         words = f"{api.workers_name}={_words(argument[0])}"
+        if confidence == "certain" and not is_always_passed(project, call, where, api.workers_name):
+            confidence = "likely"
     threads = project.argument_at(call, where, "use_thread_workers")
     if threads is not None and threads[0] == Literal(value=True):
         confidence = None  # monai's ThreadDataLoader
     context = project.argument_at(call, where, "multiprocessing_context")
     methods = context_methods(project, *context) if context else frozenset(START_METHODS)
     return Loader(facts, call, where, api, confidence, words, methods, via)
+
+
+def is_always_passed(project: Project, call: Call, where: Where, name: str) -> bool:
+    """Whether a call passes a keyword argument in every case: not so ``**({"num_workers": 2} if cuda else {})``.
+
+    Args:
+        project: the project.
+        call: the call, which passes the argument by some way.
+        where: where its arguments are evaluated.
+        name: the keyword.
+    """
+    spread = [value for key, value in call.keywords if key is None]
+    if not spread or any(key == name for key, _ in call.keywords):
+        return True
+    return any(_always_has(project, value, where, name) for value in spread)
+
+
+def _has(project: Project, value: Value, name: str, depth: int = 0) -> bool:
+    """Whether a value is a dict that is written out and has the key, perhaps from another one (``{**other}``)."""
+    match value.expr:
+        case Collection("dict", items, keys) if value.kind == "collection" and value.where is not None:
+            others = [item for key, item in zip(keys, items, strict=True) if key is None and depth < _OUT]
+            return Literal(name) in keys or any(
+                _has(project, each, name, depth + 1)
+                for other in others
+                for each in project.values(other, value.where, 1)
+            )
+        case Call() as made if value.kind == "made" and value.name == "dict":
+            return any(key == name for key, _ in made.keywords)
+    return False
+
+
+def _always_has(project: Project, expr: Expr, where: Where, name: str) -> bool:
+    """Whether a dict has the key whichever way it is made, or a statement that runs as well puts it in before."""
+    base, facts = dotted(expr), where.facts
+    added = project.added(base, where) if base is not None else []
+    values = project.values(expr, where, 1)
+    made = [value for value in values if all(value.expr is not each for each in added)]
+    if made and all(_has(project, value, name) for value in made):
+        return True
+    puts = [store for store in facts.stores if dotted(store.base) == base and store.key == Literal(name)]
+    updates = [
+        call
+        for call in project.calls_by_name.get("update", ())
+        if call[0] is facts and isinstance(call[1].func, Attribute) and dotted(call[1].func.value) == base
+    ]
+    block = facts.statements[where.statement].block if where.statement < len(facts.statements) else 0
+    around = [put.statement for put in puts] + [
+        call.statement
+        for _, call in updates
+        if call.keyword(name) is not None
+        or any(_has(project, value, name) for arg in call.args for value in project.values(arg, where, 1))
+    ]
+    return any(facts.within(block, facts.statements[statement].block) for statement in around)
 
 
 _NONE = frozenset({"none", "usually none"})

@@ -27,6 +27,7 @@ class LoaderApi(NamedTuple):
 _TORCH = LoaderApi(dataset=0, workers=5, collate=6, batches=True)
 _KEYWORD = LoaderApi(dataset=0, workers=None)
 _GRAPH = LoaderApi(dataset=None)
+_GRAPH_MODULES = ("LightningDataset", "LightningNodeData", "LightningLinkData")
 
 LOADERS: dict[str, LoaderApi] = {
     "torch.utils.data.DataLoader": _TORCH,
@@ -47,6 +48,22 @@ LOADERS: dict[str, LoaderApi] = {
     "torch_geometric.loader.RandomNodeSampler": _GRAPH,
     "torch_geometric.loader.NodeLoader": _GRAPH,
     "torch_geometric.loader.LinkLoader": _GRAPH,
+    **{f"torch_geometric.nn.{model}.loader": _GRAPH for model in ("Node2Vec", "MetaPath2Vec")},
+    **{f"torch_geometric.nn.models.{model}.loader": _GRAPH for model in ("Node2Vec", "MetaPath2Vec")},
+    **{f"torch_geometric.nn.{model}.loader": _GRAPH for model in ("ComplEx", "DistMult", "RotatE", "TransE")},
+    **{f"torch_geometric.data.{made_by}": _GRAPH for made_by in _GRAPH_MODULES},
+    **{f"torch_geometric.data.lightning.{made_by}": _GRAPH for made_by in _GRAPH_MODULES},
+    **{
+        f"pytorch_forecasting.{made_by}.to_dataloader": _GRAPH
+        for made_by in (
+            *("TimeSeriesDataSet", "TimeSeriesDataSet.from_dataset", "TimeSeriesDataSet.from_parameters"),
+            *("data.TimeSeriesDataSet", "data.TimeSeriesDataSet.from_dataset"),
+        )
+    },
+    **dict.fromkeys(
+        (f"{module}.LightningDataModule.from_datasets" for module in ("lightning", "lightning.pytorch")),
+        LoaderApi(dataset=None, workers=5),
+    ),
     "torchdata.stateful_dataloader.StatefulDataLoader": _TORCH,
     "webdataset.WebLoader": _KEYWORD._replace(batches=True),
     "timm.data.create_loader": _KEYWORD,
@@ -56,7 +73,13 @@ LOADERS: dict[str, LoaderApi] = {
     "dgl.dataloading.DataLoader": LoaderApi(dataset=None),
     "dgl.dataloading.GraphDataLoader": _KEYWORD,
 }
-"""Classes of loaders; monai's ThreadDataLoader passes num_workers on to torch's."""
+"""What makes loaders: classes, methods (under their class), and data modules that make some for a trainer.
+
+monai's ThreadDataLoader passes num_workers on to torch's.
+"""
+
+CHAINED = frozenset({"webdataset.WebLoader"})
+"""Classes of loaders whose methods return loaders that iterate them (``WebLoader(…).shuffle(9).batched(4)``)."""
 
 WORKER_ARGUMENTS = ("collate_fn", "worker_init_fn")
 """Callables of a loader that its workers get. ``sampler``, ``batch_sampler`` and ``generator`` stay in the parent."""
@@ -131,8 +154,11 @@ MANAGERS = frozenset({"multiprocessing.Manager", "multiprocessing.managers.SyncM
 STARTERS: dict[str, str] = {
     "multiprocessing.Pool": "pool",
     "multiprocessing.Manager": "manager",
-    "multiprocessing.managers.SyncManager.start": "manager",
-    "multiprocessing.managers.BaseManager.start": "manager",
+    **{
+        f"multiprocessing.managers.{kind}Manager.{method}": "manager"
+        for kind in ("Base", "Sync", "SharedMemory")
+        for method in ("start", "__enter__")
+    },
     "multiprocessing.Process.start": "process",
     "concurrent.futures.ProcessPoolExecutor.submit": "executor",
     "concurrent.futures.ProcessPoolExecutor.map": "executor",
@@ -265,7 +291,7 @@ class OwnLoader(NamedTuple):
 
     Attributes:
         methods: the methods that do.
-        workers: the keywords that say how many workers the loaders have.
+        workers: the keywords that say how many workers the loaders have; an attribute of the settings may, too.
         held_by: which call has these keywords: "settings", that which makes the argument `settings` of the object;
             "object", that which makes the object; "method", that of the method.
         settings: (keyword, position) of the object's settings.
@@ -313,6 +339,9 @@ OWN_LOADERS: dict[str, OwnLoader] = {
         ("ultralytics.YOLO", "ultralytics.RTDETR", "ultralytics.YOLOWorld"),
         OwnLoader(frozenset({"train", "val", "tune"}), ("workers",), "method", by_default=True),
     ),
+    "detectron2.engine.DefaultTrainer": OwnLoader(
+        frozenset({"train"}), ("DATALOADER.NUM_WORKERS",), settings=("cfg", 0), by_default=True
+    ),
     **dict.fromkeys(
         (f"skorch.{kind}" for kind in ("NeuralNet", "NeuralNetClassifier", "NeuralNetRegressor")),
         OwnLoader(
@@ -326,8 +355,11 @@ OWN_LOADERS: dict[str, OwnLoader] = {
 
 Sources: transformers 4.x and 5.x, trl and sentence-transformers (no workers unless the arguments say so); fastai 1 and
 2 (as many as there are processors unless ``num_workers`` says otherwise); ultralytics 8 (``workers`` is 8, and 0 on a
-CPU); skorch.
+CPU); detectron2 0.6 (4 unless the configuration says otherwise); skorch.
 """
+
+RETURNING_SELF = frozenset({"load", "fuse", "to", "to_fp16", "to_fp32", "to_native_fp16", "to_bf16", "resume_or_load"})
+"""Methods of these that return the object itself: ``YOLO("n.yaml").load("n.pt").train(…)``."""
 
 LOADERS_HELD = frozenset({"fastai.DataLoaders"})
 """Classes of settings that hold loaders which are made elsewhere: these are what is iterated."""
@@ -375,6 +407,9 @@ RUNNERS: dict[str, Runner] = {
     "detectron2.engine.launch": Runner("main_func", 0),
     "threading.Thread.start": Runner("target", 1, of_object=True),
     "concurrent.futures.ThreadPoolExecutor.submit": Runner("fn", 0),
+    "concurrent.futures.ThreadPoolExecutor.map": Runner("fn", 0),
+    "multiprocessing.pool.ThreadPool.map": Runner("func", 0),
+    "asyncio.to_thread": Runner("func", 0),
     "timeit.timeit": Runner("stmt", 0),
 }
 """Calls that call a function that they are given. Methods stand under their class."""
@@ -398,15 +433,25 @@ COMMAND_APPS: dict[str, App] = {
     "typer.Typer": _CLICK,
     "click.Group": _CLICK,
     "cyclopts.App": _CLICK,
+    **dict.fromkeys(
+        (
+            f"ignite.engine.{made_by}"
+            for made_by in ("Engine", "create_supervised_trainer", "create_supervised_evaluator")
+        ),
+        App(frozenset({"run"}), frozenset({"on"})),
+    ),
     "sacred.Experiment": App(frozenset({"run", "run_commandline"}), frozenset({"main", "command", "automain"})),
 }
-"""Objects that run the functions registered on them (``@app.command()``). sacred's ``automain`` is a guard as well."""
+"""Objects that run the functions registered on them (``@app.command()``, ``@trainer.on(Events.STARTED)``).
+
+sacred's ``automain`` is a guard as well.
+"""
 
 REGISTERING = frozenset(name for app in COMMAND_APPS.values() for name in app.registers)
 """Last names of all these decorators."""
 
-ADDING = {"add_command": ("cmd", 0), "add_typer": ("typer_instance", 0)}
-"""Methods that register a command, or a whole group of them: (keyword, position) of it."""
+ADDING = {"add_command": ("cmd", 0), "add_typer": ("typer_instance", 0), "add_event_handler": ("handler", 1)}
+"""Methods that register a function, or a whole group of them: (keyword, position) of it."""
 
 PROCESSORS = frozenset(
     {
@@ -419,6 +464,14 @@ PROCESSORS = frozenset(
     }
 )
 """Functions that return how many processors there are."""
+
+READING = frozenset(
+    {
+        *("json.load", "json.loads", "yaml.load", "yaml.safe_load", "yaml.full_load", "toml.load", "toml.loads"),
+        *("tomllib.load", "tomllib.loads", "tomli.load", "omegaconf.OmegaConf.load", "hydra.compose"),
+    }
+)
+"""Functions that read a configuration."""
 
 CONVERTING = frozenset({"int", "float", "round", "abs", "math.ceil", "math.floor"})
 """Functions whose result is as positive or zero as what they are given."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from dlsafe_lint.analysis.handovers import of_notebook
+from dlsafe_lint.analysis.starts import always_forks
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class NotebookCallableForWorker(Rule):
     cell, or only in the terminal that Jupyter was started from; a DataLoader says that its worker "exited
     unexpectedly", a `Pool` waits for ever, a `Process` dies while the notebook goes on.
 
-    It works with `num_workers=0`, and where workers are forked: on Linux before Python 3.14, as on Colab.
+    It works with `num_workers=0`, and where workers are forked: on Linux before Python 3.14, as on Colab. A notebook
+    that asks for that (`set_start_method("fork")`, `multiprocessing_context="fork"`) is not reported.
 
     ## Example
     ```python
@@ -80,11 +82,11 @@ class NotebookCallableForWorker(Rule):
     @classmethod
     def applies_to(cls, facts: ModuleFacts, project: Project) -> bool:
         """Apply to notebooks that hand something of their own over."""
-        return facts.is_notebook and bool(of_notebook(project, facts.path))
+        return facts.is_notebook and bool(_handed(project, facts))
 
     def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002
         """Report every such definition."""
-        for handed in of_notebook(self.project, self.facts.path):
+        for handed in _handed(self.project, self.facts):
             origin, taker = handed
             self.report(
                 self._definition(handed),
@@ -100,3 +102,11 @@ class NotebookCallableForWorker(Rule):
         place, name = handed.origin.definition, handed.origin.name
         scope = next(each for each in self.facts.scopes if each.line == place.line and each.name == name)
         return self.tree.statements[scope.statement]
+
+
+def _handed(project: Project, facts: ModuleFacts) -> list[Handed]:
+    """Return what a notebook hands to workers that are not forked, as far as it sets how they are started."""
+    handed = of_notebook(project, facts.path)
+    if handed and always_forks(project, facts):
+        return [each for each in handed if each.taker.spawned or "fork" not in each.taker.methods]
+    return handed
