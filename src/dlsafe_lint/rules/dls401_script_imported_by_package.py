@@ -39,6 +39,12 @@ class ScriptImportedByPackage(Rule):
     The import may be direct or lead there through other modules. Imports inside functions, under `TYPE_CHECKING` or in
     a module `__getattr__` do no harm.
 
+    Many a main guard only shows or tries out what its module does, and nobody runs it any more: such a finding is
+    *possible*, and not reported by default. It is *likely* that people run a module if its guard, or a function that
+    this calls, reads the program's arguments; if the guard names something called "main" or "cli"; if all that it calls
+    of the project is a function without arguments (`train()`, but not `test()` or `demo()`); and if the project
+    declares the module as a program or runs it by its name. A `__main__.py` is *certain*.
+
     ## Example
     ```python
     # pkg/model.py
@@ -46,8 +52,13 @@ class ScriptImportedByPackage(Rule):
     # pkg/train.py
     from pkg.model import SIZE
 
-    if __name__ == "__main__":
+
+    def main():
         print(SIZE)
+
+
+    if __name__ == "__main__":
+        main()
     # pkg/evaluate.py
     WORD = "fine"
 
@@ -74,8 +85,13 @@ class ScriptImportedByPackage(Rule):
     # pkg/train.py
     from pkg.model import SIZE
 
-    if __name__ == "__main__":
+
+    def main():
         print(SIZE)
+
+
+    if __name__ == "__main__":
+        main()
     # pkg/evaluate.py
     WORD = "fine"
 
