@@ -151,6 +151,72 @@ CASES = [
     # conditions
     Case("try", package("try:\n    from . import train\nexcept ImportError:\n    train = None", train=""), ["train"]),
     Case("a version", package("import sys\nif sys.version_info > (3,):\n    from . import train", train=""), ["train"]),
+    *(
+        Case(
+            f"a version: {test}",
+            package(f"import sys\n{test}:\n    from . import train\nelse:\n    from . import a", train="", a=""),
+            loads,
+        )
+        for test, loads in (
+            ("if sys.version_info < (3,)", ["a"]),
+            ("if sys.version_info < (3, 0)", ["a"]),
+            ("if (3, 0) > sys.version_info", ["a"]),
+            ("if sys.version_info[0] == 2", ["a"]),
+            ("if sys.version_info[0] < 3", ["a"]),
+            ("if sys.version_info[:2] <= (2, 7)", ["a"]),
+            ("if sys.version_info.major == 2", ["a"]),
+            ("if sys.version[0] == '2'", ["a"]),
+            ("if sys.hexversion < 0x03000000", ["a"]),
+            ("if not sys.version_info >= (3, 6)", ["a"]),
+            ("if sys.version_info[0] == 2 and len(sys.argv) < 99", ["a"]),
+            ("if sys.version_info[0] == 3", ["train"]),
+            ("if sys.version_info >= (3, 8)", ["train"]),
+            ("if sys.version_info[0] >= 3 or len(sys.argv) > 99", ["train"]),
+        )
+    ),
+    Case(
+        "an older version in elif",
+        package(
+            "import sys\nif sys.argv[99:]:\n    pass\nelif sys.version_info < (3,):\n    from . import train", train=""
+        ),
+        [],
+    ),
+    Case(
+        "a constant made of a version",
+        package("import sys\nPY2 = sys.version_info[0] == 2\nif PY2:\n    from . import train", train=""),
+        [],
+    ),
+    Case(
+        "one of another module",
+        package(
+            "from ._compat import PY2\nfrom . import _compat\nif PY2 or _compat.PY2:\n    from . import train",
+            train="",
+            _compat="import sys\nPY2 = sys.version_info < (3,)",
+        ),
+        ["_compat"],
+    ),
+    Case(
+        "a name for it",
+        package("from sys import version_info\nif version_info[0] < 3:\n    from . import train", train=""),
+        [],
+    ),
+    Case(
+        "a call under an old version",
+        package(
+            "import sys\ndef f():\n    from . import train\nif sys.version_info < (3,):\n    f()",
+            train="",
+        ),
+        [],
+    ),
+    Case(
+        "a name that only an old version has",
+        package(
+            "from . import a\nfrom .a import train",
+            a__init="import sys\nif sys.version_info < (3,):\n    train = None",
+            a__train="",
+        ),
+        ["a", "a.train"],
+    ),
     Case(
         "with",
         package("import contextlib\nwith contextlib.suppress(ImportError):\n    from . import train", train=""),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from posixpath import commonprefix
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
-from dlsafe_lint import apis, branches, flow
+from dlsafe_lint import apis, branches, flow, versions
 from dlsafe_lint.apis import datasets
 from dlsafe_lint.apis.cli import NAMESPACES
 from dlsafe_lint.apis.handles import LIBRARIES, PATHS
@@ -165,6 +165,7 @@ class Project:
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
         guard_style: how what runs a program goes under its guard: "block" or "main".
         typed: folders of packages with a ``py.typed``.
+        oldest: the oldest Python that the project runs on.
     """
 
     root: str
@@ -179,6 +180,7 @@ class Project:
     heavy_imports: str = "startup"
     guard_style: str = "block"
     typed: frozenset[str] = frozenset()
+    oldest: tuple[int, int] = (3, 10)
     folders: frozenset[str] = frozenset()
     packages: dict[str, list[str]] = field(default_factory=dict)
     answers: dict[object, object] = field(default_factory=dict)
@@ -407,12 +409,42 @@ class Project:
                 else:
                     self.pending.add(key)
                     at = Where(facts, found.scope, found.statement, where.frame)
-                    holds = self._holds(found.test, at, depth + 1)
+                    holds = self._holds_in_every_python(found.test, at, depth + 1)
+                    if holds is None:
+                        holds = self._holds(found.test, at, depth + 1)
                     self.pending.discard(key)
                     if holds is (found.kind == "else"):
                         return True
             block = found.parent
         return False
+
+    def _holds_in_every_python(self, test: Expr, where: Where, depth: int) -> bool | None:
+        """Tell whether a test of Python's version holds, None where it depends on that or asks something else."""
+
+        def about(expr: Expr) -> bool | None:
+            match expr:
+                case Compared():
+                    return versions.said(expr, named, self.oldest)
+                case Attribute(inner):
+                    owners = self.values(inner, where, depth)
+                    return literal(expr) if all(each.kind in ("module", "external") for each in owners) else None
+                case Name():
+                    return literal(expr)
+            return None
+
+        def named(expr: Expr) -> str:
+            values = self.values(expr, where, depth)
+            return values[0].name if len(values) == 1 and values[0].kind == "external" else ""
+
+        def literal(expr: Expr) -> bool | None:
+            match self.values(expr, where, depth):
+                case [Value("literal", expr=Literal(bool(value)))]:
+                    return value
+                case [Value("external", name)]:
+                    return versions.CONSTANTS.get(name)
+            return None
+
+        return flow.truth(test, about)
 
     def _holds(self, test: Expr, where: Where, depth: int) -> bool | None:
         """Tell whether a test holds, None where literals don't say."""
@@ -712,6 +744,9 @@ class Project:
                 if collections and not all(any(value in collections for value in half) for half in halves):
                     return [*collections, UNKNOWN]
                 return collections or [UNKNOWN]
+            case Compared("Eq" | "NotEq" | "Lt" | "LtE" | "Gt" | "GtE"):  # `PY2 = sys.version_info < (3,)`
+                holds = self._holds_in_every_python(expr, where, depth + 1)
+                return [UNKNOWN if holds is None else Value("literal", expr=Literal(holds), where=where)]
             case Compared("Div", left, right):  # a path stays a path
                 sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]
                 return [value for value in sides if _is_path(value)] or [UNKNOWN]
@@ -1745,6 +1780,7 @@ def build(
     heavy_imports: str = "startup",
     guard_style: str = "block",
     typed: Iterable[str] = (),
+    oldest: tuple[int, int] = (3, 10),
 ) -> Project:
     """Put the facts of all modules together.
 
@@ -1761,6 +1797,7 @@ def build(
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
         guard_style: how what runs a program goes under its guard: "block" or "main".
         typed: folders of packages with a ``py.typed``.
+        oldest: the oldest Python that the project runs on.
     """
     by_path = {facts.path: facts for facts in modules}
     folders: set[str] = set()
@@ -1785,6 +1822,7 @@ def build(
         heavy_imports=heavy_imports,
         guard_style=guard_style,
         typed=frozenset(typed),
+        oldest=oldest,
         folders=frozenset(folders),
         packages=packages,
     )

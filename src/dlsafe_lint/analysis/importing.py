@@ -14,7 +14,7 @@ from dlsafe_lint.analysis.import_calls import Module, may_import, named_by_call
 from dlsafe_lint.analysis.startup import ALL, exported, ran_from
 from dlsafe_lint.facts import Block, Collection, Compared, Literal, Name
 from dlsafe_lint.finding import Place
-from dlsafe_lint.project import Project, Site
+from dlsafe_lint.project import Project, Site, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ def steps(project: Project, facts: ModuleFacts) -> list[Step]:
     def make() -> list[Step]:
         found = list(_steps_in(project, facts, -1))
         for site, statement in ran_from(project, facts).items():
-            if any(_is_switched_off(facts, block) for block in facts.enclosing_blocks(statement)):
+            if _is_switched_off(project, facts, facts.statements[statement].block):
                 continue
             inner = project.modules[site.path]
             found += [step._replace(statement=statement) for step in _steps_in(project, inner, site.scope)]
@@ -78,7 +78,7 @@ def _steps_in(project: Project, facts: ModuleFacts, function: int) -> Iterator[S
 
     def runs(scope: int, statement: int) -> bool:
         here = facts.runs_at_import(scope) if function < 0 else facts.function_of(scope) == function
-        return here and not any(_is_switched_off(facts, block) for block in facts.enclosing_blocks(statement))
+        return here and not _is_switched_off(project, facts, facts.statements[statement].block)
 
     for number, statement in enumerate(facts.imports):
         if not statement.lazy and runs(statement.scope, statement.statement):
@@ -266,7 +266,11 @@ class Loading:
         now = self.progress.get(path, -1)
         bound = False
         for binding in facts.scopes[0].bindings.get(name, ()):
-            if binding.statement >= now or binding.how == "annotation" or _stands_switched_off(facts, binding.block):
+            if (
+                binding.statement >= now
+                or binding.how == "annotation"
+                or _is_switched_off(self.project, facts, binding.block)
+            ):
                 continue
             cut = binding.how == "import" and any(
                 Cut(path, binding.target, each.name) in self.cuts
@@ -323,24 +327,18 @@ _SWITCHED_OFF = frozenset({"typing", "guard", "never"})
 """Kinds of blocks that don't run when a module is imported."""
 
 
-def _is_switched_off(facts: ModuleFacts, block: Block) -> bool:
+def _is_switched_off(project: Project, facts: ModuleFacts, block: int) -> bool:
     """Whether a block does not run when the module is imported; also ``if DEBUG:`` where ``DEBUG = False``."""
-    if block.kind in _SWITCHED_OFF:
-        return True
-    if block.kind != "if" or not isinstance(block.test, Name) or facts.resolve(block.test.id, block.scope) != 0:
-        return False
-    bindings = facts.scopes[0].bindings[block.test.id]
-    declared = any(block.test.id in scope.declared for scope in facts.scopes)
-    return (
-        not declared and len(bindings) == 1 and isinstance(bindings[0].value, Literal) and not bindings[0].value.value
-    )
-
-
-def _stands_switched_off(facts: ModuleFacts, block: int) -> bool:
     while block >= 0:
-        if _is_switched_off(facts, facts.blocks[block]):
+        found = facts.blocks[block]
+        if project.is_off(block, Where(facts, found.scope, found.statement)):
             return True
-        block = facts.blocks[block].parent
+        while block >= 0:
+            found = facts.blocks[block]
+            if found.kind in _SWITCHED_OFF:
+                return True
+            block = found.parent
+        block = facts.scopes[found.scope].block
     return False
 
 
