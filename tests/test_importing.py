@@ -148,6 +148,93 @@ CASES = [
         ),
         ["a", "a.b", "a.c", "a.d"],
     ),
+    Case("star of itself", package("__all__ = ['train']\nfrom . import *", train="", other=""), ["train"]),
+    Case("star of itself, too early", package("from . import *\n__all__ = ['train']", train=""), []),
+    Case(
+        "star of a package that is not done",
+        package("from . import a\n__all__ = ['train']", a="from . import *\nfrom pkg import *", train=""),
+        ["a"],
+    ),
+    Case(
+        "star of a package that is done so far",
+        package("__all__ = ['train']\nfrom . import a\n__all__ += ['b']", a="from . import *", b="", train=""),
+        ["a", "train"],
+    ),
+    Case(
+        "__all__ that shrinks",
+        package("__all__ = ['a', 'train']\n__all__.remove('train')\nfrom . import *", a="", train=""),
+        ["a"],
+    ),
+    Case(
+        "__all__ that is made anew",
+        package("__all__ = ['train']\n__all__ = ['a']\nfrom . import *", a="", train=""),
+        ["a"],
+    ),
+    Case(
+        "__all__ of itself",
+        package("__all__ = ['train']\n__all__ = __all__ + ['a']\nfrom . import *", a="", train=""),
+        ["a", "train"],
+    ),
+    Case(
+        "__all__ of others",
+        package(
+            "from . import a, b\n__all__ = [*a.__all__] + sorted(b.__all__)\nfrom . import *",
+            a="__all__ = ['train']\ntrain = None",
+            b="__all__ = ['c']\nc = None",
+            c="",
+            train="",
+        ),
+        ["a", "b", "train", "c"],
+    ),
+    Case(
+        "__all__ under another name",
+        package("NAMES = ['train']\n__all__ = NAMES\nfrom . import *", train=""),
+        ["train"],
+    ),
+    Case(
+        "__all__ of what is there",
+        package(
+            "from .a import *\nfrom . import train",
+            a="train = None\n__all__ = [n for n in dir() if n[0] != '_']",
+            train="",
+        ),
+        ["a"],
+    ),
+    Case(
+        "__all__ that leaves out what is there",
+        package("from .a import *\nfrom . import train", a="train = None\n__all__ = []", train=""),
+        ["a", "train"],
+    ),
+    Case(
+        "__all__ of all files",
+        package(
+            "from os.path import basename, dirname, join\nimport glob\n"
+            "__all__ = [basename(f)[:-3] for f in glob.glob(join(dirname(__file__), '*.py')) if '__init__' not in f]\n"
+            "from . import *",
+            a="",
+            train="",
+        ),
+        ["a", "train"],
+    ),
+    Case(
+        "__all__ of all modules",
+        package(
+            "import pkgutil\n__all__ = [each.name for each in pkgutil.iter_modules(__path__)]\nfrom . import *",
+            a="",
+            train="",
+        ),
+        ["a", "train"],
+    ),
+    Case(
+        "__all__ of a list of files",
+        package(
+            "import os\nfiles = os.listdir(os.path.dirname(__file__))\n"
+            "__all__ = [f[:-3] for f in files if f.endswith('.py') and not f.startswith('_')]\nfrom . import *",
+            a="",
+            train="",
+        ),
+        ["a", "train"],
+    ),
     # conditions
     Case("try", package("try:\n    from . import train\nexcept ImportError:\n    train = None", train=""), ["train"]),
     Case("a version", package("import sys\nif sys.version_info > (3,):\n    from . import train", train=""), ["train"]),

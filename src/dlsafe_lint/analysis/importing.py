@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from dlsafe_lint.analysis.exports import Offered, offered
 from dlsafe_lint.analysis.import_calls import Module, may_import, named_by_call
-from dlsafe_lint.analysis.startup import ALL, exported, ran_from
+from dlsafe_lint.analysis.startup import ALL, ran_from
 from dlsafe_lint.facts import Block, Collection, Compared, Literal, Name
 from dlsafe_lint.finding import Place
 from dlsafe_lint.project import Project, Site, Where
@@ -215,9 +216,8 @@ class Loading:
     def _from(self, step: Step, statement: Import, module: str | None, name: str) -> Iterator[str]:
         """Yield what ``from module import name`` asks for once the module is there."""
         if name == "*":
-            if module is not None and "__all__" in self.project.modules[module].scopes[0].bindings:
-                for each in sorted(exported(self.project.modules[module])):
-                    yield from self._from(step, statement, module, each)
+            for each in sorted(self.offered(module).names) if module is not None else ():
+                yield from self._from(step, statement, module, each)
             return
         if module is not None:
             if self.has(module, name):
@@ -287,13 +287,17 @@ class Loading:
             inner = self.project.find(facts, statement.module or "", statement.level)
             if inner is None or inner == facts.path or Cut(facts.path, number, "*") in self.cuts:
                 continue
-            other = self.project.modules[inner]
-            if "__all__" in other.scopes[0].bindings:
-                if name in exported(other):
-                    return True
-            elif not name.startswith("_") and self.has(inner, name, depth + 1):
+            offered = self.offered(inner)
+            if name in offered.names:
+                return True
+            if not offered.whole and not name.startswith("_") and self.has(inner, name, depth + 1):
                 return True
         return False
+
+    def offered(self, path: str) -> Offered:
+        """Return the names in the ``__all__`` that a module has by now."""
+        now = self.progress.get(path, -1)
+        return self.project.answer(("offered", path, now), lambda: offered(self.project, path, now))
 
     def by_getattr(self, path: str, name: str) -> Iterator[str]:
         """Yield what the ``__getattr__`` of a module loads for a name, where it asks for the name itself."""
