@@ -235,6 +235,29 @@ CASES = [
         ),
         ["a", "train"],
     ),
+    # functions that import what they are told to
+    Case(
+        "a function that others tell to import something else",
+        package(
+            "from . import load\nload.load('a')",
+            load="import importlib\ndef load(name):\n    importlib.import_module(f'pkg.{name}')",
+            a="",
+            other="from .load import load\nload('train')",
+            train="",
+        ),
+        ["load", "a"],
+    ),
+    Case(
+        "a function that is told twice",
+        package(
+            "from .load import load\nload('a')\nload(name='train')\ndef later():\n    load('other')",
+            load="import importlib\ndef load(name):\n    importlib.import_module(f'pkg.{name}')",
+            a="",
+            train="",
+            other="",
+        ),
+        ["load", "a", "train"],
+    ),
     # conditions
     Case("try", package("try:\n    from . import train\nexcept ImportError:\n    train = None", train=""), ["train"]),
     Case("a version", package("import sys\nif sys.version_info > (3,):\n    from . import train", train=""), ["train"]),
