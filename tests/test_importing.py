@@ -205,36 +205,6 @@ CASES = [
         package("from .a import *\nfrom . import train", a="train = None\n__all__ = []", train=""),
         ["a", "train"],
     ),
-    Case(
-        "__all__ of all files",
-        package(
-            "from os.path import basename, dirname, join\nimport glob\n"
-            "__all__ = [basename(f)[:-3] for f in glob.glob(join(dirname(__file__), '*.py')) if '__init__' not in f]\n"
-            "from . import *",
-            a="",
-            train="",
-        ),
-        ["a", "train"],
-    ),
-    Case(
-        "__all__ of all modules",
-        package(
-            "import pkgutil\n__all__ = [each.name for each in pkgutil.iter_modules(__path__)]\nfrom . import *",
-            a="",
-            train="",
-        ),
-        ["a", "train"],
-    ),
-    Case(
-        "__all__ of a list of files",
-        package(
-            "import os\nfiles = os.listdir(os.path.dirname(__file__))\n"
-            "__all__ = [f[:-3] for f in files if f.endswith('.py') and not f.startswith('_')]\nfrom . import *",
-            a="",
-            train="",
-        ),
-        ["a", "train"],
-    ),
     # functions that import what they are told to
     Case(
         "a function that others tell to import something else",

@@ -1,10 +1,14 @@
-"""Which names ``from module import *`` takes: what the module's ``__all__`` has at a moment, however it is made."""
+"""Which names ``from module import *`` takes: what the module's ``__all__`` has at a moment.
+
+It may be put together of several lists, those of other modules too. What is made of the files of a folder stays
+unknown: nobody knows which of them are left out.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlsafe_lint.facts import Attribute, Call, Collection, Compared, Comprehension, Derived, Literal, Name, dotted, walk
+from dlsafe_lint.facts import Attribute, Call, Collection, Compared, Derived, Literal, Name, dotted, walk
 from dlsafe_lint.project import Where
 
 if TYPE_CHECKING:
@@ -16,8 +20,6 @@ if TYPE_CHECKING:
 _ALL = 1 << 60
 _DEEP = 8
 _COPIES = frozenset({"list", "tuple", "set", "sorted"})
-_LISTINGS = frozenset({"glob.glob", "glob.iglob", "os.listdir", "os.scandir", "pkgutil.iter_modules"})
-"""Calls that list a folder; whoever makes an ``__all__`` of that means the package's own folder."""
 
 
 class Offered(NamedTuple):
@@ -86,8 +88,6 @@ def _listed(project: Project, where: Where, value: Expr, depth: int) -> Offered:
             isinstance(value, Derived) or dotted(value.func) in _COPIES
         ):
             return _listed(project, where, inner, depth)
-        case Comprehension(_, _, (iterable, *_)) if _lists_folder(project, where, iterable):
-            return Offered(frozenset(_beside(project, where.facts)), whole=True)
         case Attribute(inner, "__all__"):
             modules = [each.name for each in project.values(inner, where) if each.kind == "module"]
             return _together(offered(project, module, _ALL, depth + 1) for module in modules) if modules else UNKNOWN
@@ -102,19 +102,3 @@ def _listed(project: Project, where: Where, value: Expr, depth: int) -> Offered:
 def _together(found: Iterable[Offered]) -> Offered:
     each = list(found)
     return Offered(frozenset(name for one in each for name in one.names), all(one.whole for one in each))
-
-
-def _lists_folder(project: Project, where: Where, iterable: Expr) -> bool:
-    """Whether a loop goes over the package's files: ``glob(join(dirname(__file__), "*.py"))``, ``iter_modules``."""
-    if isinstance(iterable, Name):
-        bindings = where.facts.scopes[0].bindings.get(iterable.id, ())
-        return len(bindings) == 1 and _lists_folder(project, where, bindings[0].value)
-    return any(isinstance(inner, Call) and project.callee(where.facts, inner) in _LISTINGS for inner in walk(iterable))
-
-
-def _beside(project: Project, facts: ModuleFacts) -> Iterator[str]:
-    """Yield the names of the modules that lie in the same folder as a package's ``__init__``."""
-    folder = facts.path.rpartition("/")[0]
-    for other in project.modules:
-        if other != facts.path and other.rpartition("/")[0] == folder:
-            yield other.rpartition("/")[2].removesuffix(".py")
