@@ -117,7 +117,7 @@ def compare(folder: Path) -> Compared | None:
     scripts = {
         path: around
         for path, each in project.modules.items()
-        if not each.is_package and packages.script(project, each) and (around := parents(project, path))
+        if not each.is_package and packages.is_script(each) and (around := parents(project, path))
     }
     top = f"{folder.as_posix()}/__init__.py"
     if not scripts or top not in project.modules:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -669,6 +670,79 @@ def test_how_type_checkers_see_the_names(before: str, after: str, tmp_path: Path
     fix(tmp_path)
     written = (tmp_path / "pkg/__init__.py").read_text().partition("\n\ndef ")[0]
     assert written.rstrip("\n") + "\n" == textwrap.dedent(after)
+
+
+UNNAMED = """\
+    if name == "main":
+        from importlib import import_module
+
+        return import_module(".train", __name__).main
+"""
+
+FLAKES = [
+    ("a name", "from .train import main\n", UNNAMED),
+    ("a name with a noqa", "from .train import main  # noqa: F401\n", UNNAMED),
+    ("a redundant alias", "from .train import main as main\n", UNNAMED),
+    ("another name", "from .train import main as run\n", "        from .train import main\n\n        return main\n"),
+    ("a name in __all__", 'from .train import main\n\n__all__ = ["main"]\n', "        from .train import main\n"),
+    (
+        "a name that a function uses",
+        "from .train import main\n\n\ndef run() -> None:\n    main()\n",
+        "        from .train import main\n",
+    ),
+    (
+        "a name that a function uses and another that none does",
+        "from .train import Config, main  # noqa: F401\n\n\ndef run() -> None:\n    main()\n",
+        "if TYPE_CHECKING:\n    from .train import Config  # noqa: F401\n\n\ndef run",
+    ),
+    (
+        "a name in __all__ that a function uses",
+        'from .train import main\n\n__all__ = ["main"]\n\n\ndef run() -> None:\n    main()\n',
+        "        from .train import main\n",
+    ),
+    (
+        "a name that an annotation uses",
+        "from __future__ import annotations\n\nfrom .train import Config\n\n\ndef run(config: Config): ...\n",
+        "        from .train import Config\n\n        return Config\n",
+    ),
+    ("two names", "from .train import Config, main\n", "        return getattr(import_module("),
+    ("the submodule", "from . import train as run\n", "        return import_module("),
+    (
+        "a __getattr__ that is there",
+        "from .train import main\n\n\ndef __getattr__(name: str) -> object:\n    raise AttributeError(name)\n",
+        UNNAMED,
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "before", "has"), FLAKES, ids=[what for what, _, _ in FLAKES])
+def test_other_linters_find_no_more_than_before(what: str, before: str, has: str, tmp_path: Path) -> None:
+    lay_out(Shape(what, before, "", {"pkg/py.typed": ""}), tmp_path)
+    found = {}
+    for name, command in {"pyflakes": ["pyflakes"], "ruff": ["ruff", "check", "--isolated", "--no-cache"]}.items():
+        found[name] = other_linter(tmp_path, command)
+    fix(tmp_path)
+    assert has in (tmp_path / "pkg/__init__.py").read_text()
+    for name, command in {"pyflakes": ["pyflakes"], "ruff": ["ruff", "check", "--isolated", "--no-cache"]}.items():
+        assert other_linter(tmp_path, command) == found[name]
+
+
+def test_a_name_that_a_function_and_another_module_use_has_its_type(tmp_path: Path) -> None:
+    init = "from .train import Config\n\n\ndef run() -> None:\n    print(Config())\n"
+    files = {"pkg/py.typed": "", "tool.py": "import pkg\n\nprint(pkg.Config())\n"}
+    lay_out(Shape("", init, "", files), tmp_path)
+    fix(tmp_path)
+    assert "if TYPE_CHECKING:\n    from .train import Config\n" in (tmp_path / "pkg/__init__.py").read_text()
+
+
+def other_linter(folder: Path, command: list[str]) -> list[str]:
+    """Return what another linter says about the package, without places."""
+    done = subprocess.run(
+        [sys.executable, "-m", *command, "pkg/__init__.py"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert not done.stderr
+    lines = [line for line in done.stdout.splitlines() if "__init__.py:" in line]
+    return sorted(re.sub(r":\d+|line \d+", "", line) for line in lines)
 
 
 def test_a_suppressed_import_stays(tmp_path: Path) -> None:

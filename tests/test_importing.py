@@ -148,9 +148,155 @@ CASES = [
         ),
         ["a", "a.b", "a.c", "a.d"],
     ),
+    Case("star of itself", package("__all__ = ['train']\nfrom . import *", train="", other=""), ["train"]),
+    Case("star of itself, too early", package("from . import *\n__all__ = ['train']", train=""), []),
+    Case(
+        "star of a package that is not done",
+        package("from . import a\n__all__ = ['train']", a="from . import *\nfrom pkg import *", train=""),
+        ["a"],
+    ),
+    Case(
+        "star of a package that is done so far",
+        package("__all__ = ['train']\nfrom . import a\n__all__ += ['b']", a="from . import *", b="", train=""),
+        ["a", "train"],
+    ),
+    Case(
+        "__all__ that shrinks",
+        package("__all__ = ['a', 'train']\n__all__.remove('train')\nfrom . import *", a="", train=""),
+        ["a"],
+    ),
+    Case(
+        "__all__ that is made anew",
+        package("__all__ = ['train']\n__all__ = ['a']\nfrom . import *", a="", train=""),
+        ["a"],
+    ),
+    Case(
+        "__all__ of itself",
+        package("__all__ = ['train']\n__all__ = __all__ + ['a']\nfrom . import *", a="", train=""),
+        ["a", "train"],
+    ),
+    Case(
+        "__all__ of others",
+        package(
+            "from . import a, b\n__all__ = [*a.__all__] + sorted(b.__all__)\nfrom . import *",
+            a="__all__ = ['train']\ntrain = None",
+            b="__all__ = ['c']\nc = None",
+            c="",
+            train="",
+        ),
+        ["a", "b", "train", "c"],
+    ),
+    Case(
+        "__all__ under another name",
+        package("NAMES = ['train']\n__all__ = NAMES\nfrom . import *", train=""),
+        ["train"],
+    ),
+    Case(
+        "__all__ of what is there",
+        package(
+            "from .a import *\nfrom . import train",
+            a="train = None\n__all__ = [n for n in dir() if n[0] != '_']",
+            train="",
+        ),
+        ["a"],
+    ),
+    Case(
+        "__all__ that leaves out what is there",
+        package("from .a import *\nfrom . import train", a="train = None\n__all__ = []", train=""),
+        ["a", "train"],
+    ),
+    # functions that import what they are told to
+    Case(
+        "a function that others tell to import something else",
+        package(
+            "from . import load\nload.load('a')",
+            load="import importlib\ndef load(name):\n    importlib.import_module(f'pkg.{name}')",
+            a="",
+            other="from .load import load\nload('train')",
+            train="",
+        ),
+        ["load", "a"],
+    ),
+    Case(
+        "a function that is told twice",
+        package(
+            "from .load import load\nload('a')\nload(name='train')\ndef later():\n    load('other')",
+            load="import importlib\ndef load(name):\n    importlib.import_module(f'pkg.{name}')",
+            a="",
+            train="",
+            other="",
+        ),
+        ["load", "a", "train"],
+    ),
     # conditions
     Case("try", package("try:\n    from . import train\nexcept ImportError:\n    train = None", train=""), ["train"]),
     Case("a version", package("import sys\nif sys.version_info > (3,):\n    from . import train", train=""), ["train"]),
+    *(
+        Case(
+            f"a version: {test}",
+            package(f"import sys\n{test}:\n    from . import train\nelse:\n    from . import a", train="", a=""),
+            loads,
+        )
+        for test, loads in (
+            ("if sys.version_info < (3,)", ["a"]),
+            ("if sys.version_info < (3, 0)", ["a"]),
+            ("if (3, 0) > sys.version_info", ["a"]),
+            ("if sys.version_info[0] == 2", ["a"]),
+            ("if sys.version_info[0] < 3", ["a"]),
+            ("if sys.version_info[:2] <= (2, 7)", ["a"]),
+            ("if sys.version_info.major == 2", ["a"]),
+            ("if sys.version[0] == '2'", ["a"]),
+            ("if sys.hexversion < 0x03000000", ["a"]),
+            ("if not sys.version_info >= (3, 6)", ["a"]),
+            ("if sys.version_info[0] == 2 and len(sys.argv) < 99", ["a"]),
+            ("if sys.version_info[0] == 3", ["train"]),
+            ("if sys.version_info >= (3, 8)", ["train"]),
+            ("if sys.version_info[0] >= 3 or len(sys.argv) > 99", ["train"]),
+        )
+    ),
+    Case(
+        "an older version in elif",
+        package(
+            "import sys\nif sys.argv[99:]:\n    pass\nelif sys.version_info < (3,):\n    from . import train", train=""
+        ),
+        [],
+    ),
+    Case(
+        "a constant made of a version",
+        package("import sys\nPY2 = sys.version_info[0] == 2\nif PY2:\n    from . import train", train=""),
+        [],
+    ),
+    Case(
+        "one of another module",
+        package(
+            "from ._compat import PY2\nfrom . import _compat\nif PY2 or _compat.PY2:\n    from . import train",
+            train="",
+            _compat="import sys\nPY2 = sys.version_info < (3,)",
+        ),
+        ["_compat"],
+    ),
+    Case(
+        "a name for it",
+        package("from sys import version_info\nif version_info[0] < 3:\n    from . import train", train=""),
+        [],
+    ),
+    Case(
+        "a call under an old version",
+        package(
+            "import sys\ndef f():\n    from . import train\nif sys.version_info < (3,):\n    f()",
+            train="",
+        ),
+        [],
+    ),
+    Case(
+        "a name that only an old version has",
+        package(
+            "from . import a\nfrom .a import train",
+            a__init="import sys\nif sys.version_info < (3,):\n    train = None",
+            a__train="",
+        ),
+        ["a", "a.train"],
+    ),
     Case(
         "with",
         package("import contextlib\nwith contextlib.suppress(ImportError):\n    from . import train", train=""),

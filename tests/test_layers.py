@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "dlsafe_lint"
 LAYERS = (
     {"finding", "facts", "newer_grammar", ""},
     {"apis", "apis.*"},
-    {"flow"},
+    {"flow", "versions"},
     {"project", "branches"},
     {"analysis", "analysis.*"},
     {"files", "notebooks", "cache", "config", "metadata", "fixes", "suppressions"},

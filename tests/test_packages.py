@@ -23,13 +23,77 @@ def test_only_packages_around_the_script_count() -> None:
     assert not packages.loaded_scripts(found)
 
 
-@pytest.mark.parametrize(
-    ("guarded", "confidence"), [("main()", "likely"), ("test()", "possible"), ("unittest.main()", "possible")]
-)
-def test_a_guard_that_runs_tests_makes_no_likely_script(guarded: str, confidence: str) -> None:
-    script = f"import unittest\ndef main(): ...\ndef test(): ...\nif __name__ == '__main__':\n    {guarded}"
-    ((only,),) = packages.loaded_scripts(project(package("from . import train", train=script))).values()
+GUARDS = [
+    # what takes its arguments
+    ("import argparse\n", "args = argparse.ArgumentParser().parse_args()\n    print(args)", "likely"),
+    ("import argparse\ndef read():\n    return argparse.ArgumentParser().parse_args()\n", "show(read())", "likely"),
+    ("import sys\n", "show(sys.argv[1])", "likely"),
+    ("import sys\n", "if len(sys.argv) > 1:\n        show(1)", "likely"),
+    ("from sys import argv\n", "for each in argv[1:]:\n        show(each)", "likely"),
+    ("import sys\ndef read():\n    return sys.argv[1]\n", "show(read())", "likely"),
+    ("import sys\ndef read():\n    return sys.argv[1]\n", "show(1)", "possible"),
+    ("import fire\n", "fire.Fire(show)", "likely"),
+    ("import click\n@click.command()\ndef train(): ...\n", "train()", "likely"),
+    ("import typer\napp = typer.Typer()\n", "app()", "likely"),
+    ("from absl import app\n", "app.run(show)", "likely"),
+    ("import tyro\n", "show(tyro.cli(show))", "likely"),
+    ("from lightning.pytorch.cli import LightningCLI\n", "LightningCLI(show)", "likely"),
+    ("from lightning.pytorch.cli import LightningCLI\nclass C(LightningCLI): ...\n", "C(show)", "likely"),
+    ("from hydra import compose, initialize\n", "with initialize():\n        show(compose('a'))", "possible"),
+    # what is called as a program is
+    ("", "main()", "likely"),
+    ("import sys\n", "sys.exit(main())", "likely"),
+    ("import asyncio\n", "asyncio.run(main())", "likely"),
+    ("from . import other\n", "other.main(3)", "likely"),
+    ("from .other import main as cli_main\n", "result = cli_main(3)", "likely"),
+    ("from torch import multiprocessing\ndef main_worker(rank): ...\n", "multiprocessing.spawn(main_worker)", "likely"),
+    ("", "main_size = 3\n    show(main_size)", "possible"),
+    # what the guard leaves to a function
+    ("def train(): ...\n", "train()", "likely"),
+    ("import logging\ndef train(): ...\n", "logging.basicConfig(level=10)\n    train()", "likely"),
+    ("def make(): ...\n", "model = make()", "possible"),
+    ("def make(): ...\n", "make()\n    show(1)", "possible"),
+    ("class Model: ...\n", "Model()", "possible"),
+    ("def demo_model(): ...\n", "demo_model()", "possible"),
+    # what only tries the module out
+    ("", "test()", "possible"),
+    ("import unittest\n", "unittest.main()", "possible"),
+    ("", "print(show(3))", "possible"),
+    ("", "pass", "possible"),
+]
+
+
+@pytest.mark.parametrize(("above", "guarded", "confidence"), GUARDS)
+def test_a_guard_that_only_tries_the_module_out_makes_no_likely_program(
+    above: str, guarded: str, confidence: str
+) -> None:
+    script = f"{above}def main(): ...\ndef test(): ...\ndef show(x): ...\nif __name__ == '__main__':\n    {guarded}"
+    files = package("from . import train", train=script, other="def main(): ...")
+    ((only,),) = packages.loaded_scripts(project(files)).values()
     assert only.confidence == confidence
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'pkg.train', '3'])",
+        "import os\nos.system('python3 -m pkg.train 3')",
+        "import runpy\nrunpy.run_module('pkg.train')",
+    ],
+)
+def test_what_the_project_runs_is_a_program(run: str) -> None:
+    script = "def show(x): ...\nif __name__ == '__main__':\n    show(3)"
+    files = package("from . import train, other", train=script, other=script)
+    ((only,),) = packages.loaded_scripts(project({**files, "run.py": run})).values()
+    assert (only.confidence, only.scripts) == ("likely", (f"{ROOT}/pkg/train.py",))
+
+
+def test_what_is_declared_as_a_program_is_one() -> None:
+    script = "def show(x=3): ...\nif __name__ == '__main__':\n    show(3)"
+    setup = "from setuptools import setup\nsetup(entry_points={'console_scripts': ['train = pkg.train:show']})"
+    files = {**package("from . import train", train=script), "setup.py": setup}
+    ((only,),) = packages.loaded_scripts(project(files)).values()
+    assert only.confidence == "likely"
 
 
 def said(init: str, **modules: str) -> dict[str, list[tuple[int, list[str], bool]]]:

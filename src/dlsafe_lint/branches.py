@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlsafe_lint import flow
+from dlsafe_lint import flow, versions
 from dlsafe_lint.facts import (
     Attribute,
     Binding,
@@ -68,7 +68,7 @@ def decided(project: Project, test: Expr, where: Where) -> bool | None:
 
 
 def settled(project: Project, test: Expr, where: Where, depth: int) -> bool | None:
-    """Tell what a test says that asks about literals only (``if USE_GPU:``), in whatever call; None for all others.
+    """Tell what a test says in whatever call: one that asks about literals (``if USE_GPU:``) or Python's version.
 
     Args:
         project: the project.
@@ -80,10 +80,35 @@ def settled(project: Project, test: Expr, where: Where, depth: int) -> bool | No
     def values(expr: Expr) -> list[Value]:
         if isinstance(expr, Collection):
             return project.values(expr, where, depth)
-        found = project.values(expr, where, depth) if isinstance(expr, (Name, Literal)) else []
+        if not (isinstance(expr, (Name, Literal)) or _is_flag(project, expr, where)):
+            return []
+        found = project.values(expr, where, depth)
         return found if all(value.kind == "literal" for value in found) else []
 
-    return _decided(test, values, lambda _: None)
+    def named(expr: Expr) -> str:
+        found = project.values(expr, where, depth)
+        return found[0].name if len(found) == 1 and found[0].kind == "external" else ""
+
+    def of_version(expr: Expr) -> bool | None:
+        match expr:
+            case Compared():
+                return versions.said(expr, named, project.oldest)
+            case Name() | Attribute():
+                return versions.CONSTANTS.get(named(expr))
+        return None
+
+    return _decided(test, values, of_version)
+
+
+def _is_flag(project: Project, expr: Expr, where: Where) -> bool:
+    """Whether an expression is an attribute that a module or a class has for good: ``CFG.debug``."""
+    match expr:
+        case Attribute(Name(owner) as base, attr) if where.facts.resolve(owner, where.scope) == 0:
+            changing = project.answer("set from outside", lambda: _set_from_outside(project))
+            return attr not in changing and all(
+                value.kind in ("module", "class", "instance") for value in project.values(base, where)
+            )
+    return False
 
 
 def _decided(test: Expr, values: Callable[[Expr], Sequence[Value]], more: Callable[[Expr], bool | None]) -> bool | None:
@@ -94,7 +119,8 @@ def _decided(test: Expr, values: Callable[[Expr], Sequence[Value]], more: Callab
             case Literal(value):
                 return bool(value)
             case Compared(op, left, right):
-                return _compared(op, values(left), values(right))
+                verdict = _compared(op, values(left), values(right))
+                return more(expr) if verdict is None else verdict
             case Name() | Attribute():
                 verdict = _agreed([_truth(value) for value in values(expr)])
                 return more(expr) if verdict is None else verdict

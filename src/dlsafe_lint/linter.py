@@ -216,6 +216,7 @@ def _judge(
         heavy_imports=config.heavy_imports,
         guard_style=config.guard_style,
         typed=state.typed,
+        oldest=config.target_version,
     )
     found: list[Finding] = []
     for done, path in enumerate(judged):

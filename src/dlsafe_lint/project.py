@@ -165,6 +165,7 @@ class Project:
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
         guard_style: how what runs a program goes under its guard: "block" or "main".
         typed: folders of packages with a ``py.typed``.
+        oldest: the oldest Python that the project runs on.
     """
 
     root: str
@@ -179,6 +180,7 @@ class Project:
     heavy_imports: str = "startup"
     guard_style: str = "block"
     typed: frozenset[str] = frozenset()
+    oldest: tuple[int, int] = (3, 10)
     folders: frozenset[str] = frozenset()
     packages: dict[str, list[str]] = field(default_factory=dict)
     answers: dict[object, object] = field(default_factory=dict)
@@ -686,6 +688,9 @@ class Project:
                 if collections and not all(any(value in collections for value in half) for half in halves):
                     return [*collections, UNKNOWN]
                 return collections or [UNKNOWN]
+            case Compared("Eq" | "NotEq" | "Lt" | "LtE" | "Gt" | "GtE"):  # `PY2 = sys.version_info < (3,)`
+                holds = branches.settled(self, expr, where, depth + 1)
+                return [UNKNOWN if holds is None else Value("literal", expr=Literal(holds), where=where)]
             case Compared("Div", left, right):  # a path stays a path
                 sides = [*self.values(left, where, depth + 1), *self.values(right, where, depth + 1)]
                 return [value for value in sides if _is_path(value)] or [UNKNOWN]
@@ -1744,6 +1749,7 @@ def build(
     heavy_imports: str = "startup",
     guard_style: str = "block",
     typed: Iterable[str] = (),
+    oldest: tuple[int, int] = (3, 10),
 ) -> Project:
     """Put the facts of all modules together.
 
@@ -1760,6 +1766,7 @@ def build(
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
         guard_style: how what runs a program goes under its guard: "block" or "main".
         typed: folders of packages with a ``py.typed``.
+        oldest: the oldest Python that the project runs on.
     """
     by_path = {facts.path: facts for facts in modules}
     folders: set[str] = set()
@@ -1784,6 +1791,7 @@ def build(
         heavy_imports=heavy_imports,
         guard_style=guard_style,
         typed=frozenset(typed),
+        oldest=oldest,
         folders=frozenset(folders),
         packages=packages,
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dlsafe_lint.facts import Call, Expr, ModuleFacts
-    from dlsafe_lint.project import Project
+    from dlsafe_lint.project import Frame, Project
 
 MOST_TEXTS = 50
 """A call in a loop stands for this many modules at most."""
@@ -51,13 +51,21 @@ def may_import(project: Project, call: Call) -> bool:
     return (dotted(call.func) or "").rpartition(".")[2] in spelled
 
 
-def named_by_call(project: Project, facts: ModuleFacts, call: Call) -> tuple[tuple[Module, ...], bool]:
+def named_by_call(
+    project: Project, facts: ModuleFacts, call: Call, frame: Frame | None = None
+) -> tuple[tuple[Module, ...], bool]:
     """Return the modules that a call imports, and whether they only run when they are used.
 
     Nothing where the call is another one, or where the name is not written out.
+
+    Args:
+        project: the project.
+        facts: the module in which the call stands.
+        call: the call.
+        frame: the arguments of the function that it stands in, if they are known.
     """
     callee = project.callee(facts, call)
-    where = Where(facts, call.scope, call.statement)
+    where = Where(facts, call.scope, call.statement, frame)
     name = call.args[0] if call.args else call.keyword("name")
     found: list[Module | None] = []
     if name is None:

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlsafe_lint.analysis.import_calls import Module, may_import, named_by_call
-from dlsafe_lint.analysis.startup import ALL, exported, ran_from
+from dlsafe_lint.analysis.stars import Offered, offered
+from dlsafe_lint.analysis.startup import ALL, ran_from
 from dlsafe_lint.facts import Block, Collection, Compared, Literal, Name
 from dlsafe_lint.finding import Place
-from dlsafe_lint.project import Project, Site
+from dlsafe_lint.project import Project, Site, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dlsafe_lint.facts import Import, ModuleFacts
+    from dlsafe_lint.facts import Call, Import, ModuleFacts
+    from dlsafe_lint.project import Frame
 
 
 class Step(NamedTuple):
@@ -62,40 +64,65 @@ def steps(project: Project, facts: ModuleFacts) -> list[Step]:
     """Return what may load modules while a module is loaded, in the order in which it runs."""
 
     def make() -> list[Step]:
-        found = list(_steps_in(project, facts, -1))
+        found = [*_imports_in(project, facts, -1), *_calls_in(project, facts, -1)]
         for site, statement in ran_from(project, facts).items():
-            if any(_is_switched_off(facts, block) for block in facts.enclosing_blocks(statement)):
+            if _is_switched_off(project, facts, facts.statements[statement].block):
                 continue
             inner = project.modules[site.path]
-            found += [step._replace(statement=statement) for step in _steps_in(project, inner, site.scope)]
+            found += [step._replace(statement=statement) for step in _imports_in(project, inner, site.scope)]
+            if any(may_import(project, call) and inner.function_of(call.scope) == site.scope for call in inner.calls):
+                for at, frame in _asked_with(project, facts, site) or ((statement, None),):
+                    found += [step._replace(statement=at) for step in _calls_in(project, inner, site.scope, frame)]
         return sorted(found, key=lambda step: step.statement)
 
     return project.answer(("steps", facts.path), make)
 
 
-def _steps_in(project: Project, facts: ModuleFacts, function: int) -> Iterator[Step]:
-    """Yield the steps of a function's own statements, of what runs when the module is imported for -1."""
-
-    def runs(scope: int, statement: int) -> bool:
-        here = facts.runs_at_import(scope) if function < 0 else facts.function_of(scope) == function
-        return here and not any(_is_switched_off(facts, block) for block in facts.enclosing_blocks(statement))
-
+def _imports_in(project: Project, facts: ModuleFacts, function: int) -> Iterator[Step]:
+    """Yield the import statements of a function, of what runs when the module is imported for -1."""
     for number, statement in enumerate(facts.imports):
-        if not statement.lazy and runs(statement.scope, statement.statement):
+        if not statement.lazy and _runs(project, facts, function, statement):
             yield Step(statement.statement, Place(facts.path, statement.line, ""), facts, number)
+
+
+def _calls_in(project: Project, facts: ModuleFacts, function: int, frame: Frame | None = None) -> Iterator[Step]:
+    """Yield the calls that import, of a function or of what runs when the module is imported.
+
+    Args:
+        project: the project.
+        facts: the module.
+        function: the function; -1 for what runs at import time.
+        frame: the arguments of the call that runs the function. Where they are not known, what all calls pass counts if
+            all are made at import time.
+    """
     for call in facts.calls:
-        if may_import(project, call) and runs(call.scope, call.statement):
-            if function >= 0 and not _only_called_at_import(project, Site(facts.path, function)):
+        if may_import(project, call) and _runs(project, facts, function, call):
+            if function >= 0 and frame is None and not _only_called_at_import(project, Site(facts.path, function)):
                 continue
-            modules, proxy = named_by_call(project, facts, call)
+            modules, proxy = named_by_call(project, facts, call, frame)
             if modules:
                 place = Place(facts.path, call.line, "")
                 yield Step(call.statement, place, facts, modules=modules, proxy=proxy)
 
 
+def _runs(project: Project, facts: ModuleFacts, function: int, what: Import | Call) -> bool:
+    """Whether a statement or call runs with a function, for -1 when the module is imported."""
+    here = facts.runs_at_import(what.scope) if function < 0 else facts.function_of(what.scope) == function
+    return here and not _is_switched_off(project, facts, facts.statements[what.statement].block)
+
+
 def _only_called_at_import(project: Project, site: Site) -> bool:
     """Whether what a function's parameters stand for is what import-time calls pass."""
     return all(caller.runs_at_import(call.scope) for caller, call in project.callers(site))
+
+
+def _asked_with(project: Project, facts: ModuleFacts, site: Site) -> list[tuple[int, Frame | None]]:
+    """Return the calls by which a module itself runs a function when it is imported: their statements and arguments."""
+    return [
+        (call.statement, project.bind(site, facts, call))
+        for call in facts.calls
+        if _runs(project, facts, -1, call) and any(value.site == site for value in project.called(facts, call))
+    ]
 
 
 # --- loading ---
@@ -215,9 +242,8 @@ class Loading:
     def _from(self, step: Step, statement: Import, module: str | None, name: str) -> Iterator[str]:
         """Yield what ``from module import name`` asks for once the module is there."""
         if name == "*":
-            if module is not None and "__all__" in self.project.modules[module].scopes[0].bindings:
-                for each in sorted(exported(self.project.modules[module])):
-                    yield from self._from(step, statement, module, each)
+            for each in sorted(self.offered(module).names) if module is not None else ():
+                yield from self._from(step, statement, module, each)
             return
         if module is not None:
             if self.has(module, name):
@@ -266,7 +292,11 @@ class Loading:
         now = self.progress.get(path, -1)
         bound = False
         for binding in facts.scopes[0].bindings.get(name, ()):
-            if binding.statement >= now or binding.how == "annotation" or _stands_switched_off(facts, binding.block):
+            if (
+                binding.statement >= now
+                or binding.how == "annotation"
+                or _is_switched_off(self.project, facts, binding.block)
+            ):
                 continue
             cut = binding.how == "import" and any(
                 Cut(path, binding.target, each.name) in self.cuts
@@ -283,13 +313,17 @@ class Loading:
             inner = self.project.find(facts, statement.module or "", statement.level)
             if inner is None or inner == facts.path or Cut(facts.path, number, "*") in self.cuts:
                 continue
-            other = self.project.modules[inner]
-            if "__all__" in other.scopes[0].bindings:
-                if name in exported(other):
-                    return True
-            elif not name.startswith("_") and self.has(inner, name, depth + 1):
+            offered = self.offered(inner)
+            if name in offered.names:
+                return True
+            if not offered.whole and not name.startswith("_") and self.has(inner, name, depth + 1):
                 return True
         return False
+
+    def offered(self, path: str) -> Offered:
+        """Return the names in the ``__all__`` that a module has by now."""
+        now = self.progress.get(path, -1)
+        return self.project.answer(("offered", path, now), lambda: offered(self.project, path, now))
 
     def by_getattr(self, path: str, name: str) -> Iterator[str]:
         """Yield what the ``__getattr__`` of a module loads for a name, where it asks for the name itself."""
@@ -298,13 +332,18 @@ class Loading:
             if binding.how != "def" or binding.statement >= self.progress.get(path, -1):
                 continue
             function = facts.scopes[binding.target]
-            for step in _steps_in(self.project, facts, binding.target) if len(function.params) == 1 else ():
+            for step in self.steps_of(facts, binding.target) if len(function.params) == 1 else ():
                 at = step.facts.imports[step.number].statement if step.number >= 0 else step.statement
                 blocks = [each for each in facts.enclosing_blocks(at) if each.scope == binding.target]
                 verdicts = [_asks(block, function.params[0].name, name) for block in blocks if block.parent >= 0]
                 if verdicts and all(verdicts):
                     for wanted, _ in self._wanted(step):
                         yield wanted
+
+    def steps_of(self, facts: ModuleFacts, function: int) -> Iterator[Step]:
+        """Yield what a function itself imports."""
+        yield from _imports_in(self.project, facts, function)
+        yield from _calls_in(self.project, facts, function)
 
 
 def _asks(block: Block, param: str, name: str) -> bool:
@@ -323,24 +362,18 @@ _SWITCHED_OFF = frozenset({"typing", "guard", "never"})
 """Kinds of blocks that don't run when a module is imported."""
 
 
-def _is_switched_off(facts: ModuleFacts, block: Block) -> bool:
+def _is_switched_off(project: Project, facts: ModuleFacts, block: int) -> bool:
     """Whether a block does not run when the module is imported; also ``if DEBUG:`` where ``DEBUG = False``."""
-    if block.kind in _SWITCHED_OFF:
-        return True
-    if block.kind != "if" or not isinstance(block.test, Name) or facts.resolve(block.test.id, block.scope) != 0:
-        return False
-    bindings = facts.scopes[0].bindings[block.test.id]
-    declared = any(block.test.id in scope.declared for scope in facts.scopes)
-    return (
-        not declared and len(bindings) == 1 and isinstance(bindings[0].value, Literal) and not bindings[0].value.value
-    )
-
-
-def _stands_switched_off(facts: ModuleFacts, block: int) -> bool:
     while block >= 0:
-        if _is_switched_off(facts, facts.blocks[block]):
+        found = facts.blocks[block]
+        if project.is_off(block, Where(facts, found.scope, found.statement)):
             return True
-        block = facts.blocks[block].parent
+        while block >= 0:
+            found = facts.blocks[block]
+            if found.kind in _SWITCHED_OFF:
+                return True
+            block = found.parent
+        block = facts.scopes[found.scope].block
     return False
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlsafe_lint.analysis.importing import Cut, imported, imported_without
-from dlsafe_lint.analysis.readers import hides_names, readers
-from dlsafe_lint.analysis.startup import exported, outermost, packages_around, ran
+from dlsafe_lint.analysis.readers import declared_programs, hides_names, module_path, readers
+from dlsafe_lint.analysis.startup import exported, outermost, packages_around, ran, takes_arguments
+from dlsafe_lint.facts import Attribute, Call, Literal, Name, walk
 from dlsafe_lint.facts import Collection as Display
-from dlsafe_lint.facts import Literal, Name
 from dlsafe_lint.finding import CONFIDENCES, Place
 from dlsafe_lint.project import Site, Where
 
@@ -16,9 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from dlsafe_lint.analysis.importing import Hop, Loading
-    from dlsafe_lint.facts import Call, Import, ImportedName, ModuleFacts
+    from dlsafe_lint.facts import Import, ImportedName, ModuleFacts
     from dlsafe_lint.finding import Confidence
     from dlsafe_lint.project import Project, Value
+
+
+_PROGRAMS = re.compile(r"(^|_)(main|cli)(_|$)", re.IGNORECASE)
+"""Names that people give to what a program does."""
+
+_TRIALS = re.compile(r"(^|_)(tests?|demos?|examples?|checks?|benchmarks?|tr(y|ies))(_|$)", re.IGNORECASE)
+"""Names that people give to what shows or tries out a module."""
+
+_RUNNERS = ("run", "Popen", "call", "check_call", "check_output", "system", "run_module")
+"""Last names of what runs a program by its name."""
+
+_AFTER_M = re.compile(r"\bpython[\d.]*\s+-m\s+([\w.]+)")
 
 
 class Loaded(NamedTuple):
@@ -29,7 +43,7 @@ class Loaded(NamedTuple):
         line, statement: where it stands.
         scripts: the paths of the scripts.
         direct: whether it imports them itself.
-        confidence: how sure it is that one of them is run with ``python -m``.
+        confidence: how sure it is that one of them is run with ``python -m`` (see `confidence`).
         via: the hops to the first script.
         behind: the paths of scripts that one of these loads in turn, or that it loads through others.
     """
@@ -54,9 +68,8 @@ def loaded_scripts(project: Project) -> dict[str, list[Loaded]]:
     def make() -> dict[str, list[Loaded]]:
         found: dict[str, dict[int, Loaded]] = {}
         for facts in project.modules.values():
-            sure = None if facts.is_package else script(project, facts)
-            if sure is not None:
-                for path, loaded in _loading(project, facts.path, sure):
+            if not facts.is_package and is_script(facts):
+                for path, loaded in _loading(project, facts):
                     mine = found.setdefault(path, {})
                     mine[loaded.statement] = _together(mine.get(loaded.statement), loaded)
         return {path: [mine[number] for number in sorted(mine)] for path, mine in found.items()}
@@ -64,14 +77,16 @@ def loaded_scripts(project: Project) -> dict[str, list[Loaded]]:
     return project.answer("loaded-scripts", make)
 
 
-def _loading(project: Project, path: str, sure: Confidence) -> Iterator[tuple[str, Loaded]]:
+def _loading(project: Project, facts: ModuleFacts) -> Iterator[tuple[str, Loaded]]:
     """Yield what loads a script, with the ``__init__`` that it stands in."""
+    path = facts.path
     around = _around(project, path)
     if not around:
         return
     state = imported(project, around)
     if path not in state.progress:
         return
+    sure = confidence(project, facts)
     # what lies in `pkg/_vendor/packaging` and is imported as `packaging` is no module of `pkg`
     top = max((folder for folder in state.tops if path.startswith(f"{folder}/")), key=len, default="")
     around = tuple(package for package in around if package.startswith(top))
@@ -128,25 +143,78 @@ def _together(one: Loaded | None, other: Loaded) -> Loaded:
     )
 
 
-def script(project: Project, facts: ModuleFacts) -> Confidence | None:
-    """Tell how sure it is that somebody runs the module with ``python -m``; None if nobody does."""
+def is_script(facts: ModuleFacts) -> bool:
+    """Tell whether a module can be run: it has a main guard or is a ``__main__.py``."""
+    return facts.path.endswith("/__main__.py") or any(
+        block.kind == "guard" and facts.runs_at_import(block.scope) for block in facts.blocks
+    )
+
+
+def confidence(project: Project, facts: ModuleFacts) -> Confidence:
+    """Tell how sure it is that somebody runs a script with ``python -m``.
+
+    A ``__main__.py`` is there for that. A module with a main guard is a program if
+
+    - the guard, or what it calls, reads the program's arguments,
+    - the guard names something that is called "main" or "cli", or calls nothing of the project but a function without
+      arguments that is not called a test, a check or a demonstration, or
+    - the project declares it as a program, or runs it (``[sys.executable, "-m", "pkg.train"]``).
+
+    Every other guard shows or tries out what the module does.
+    """
     if facts.path.endswith("/__main__.py"):
         return "certain"
+    return "likely" if _is_program(project, facts) else "possible"
+
+
+def _is_program(project: Project, facts: ModuleFacts) -> bool:
+    if project.is_script(facts) is None:
+        return False
+    if facts.path in project.answer("run-by-name", lambda: frozenset(_run_by_name(project))):
+        return True
     guarded = [
         call for call in facts.calls if facts.runs_at_import(call.scope) and facts.in_block(call.statement, "guard")
     ]
-    if project.is_script(facts) and not all(_is_own_test(facts, call) for call in guarded):
-        return "likely"
-    has_guard = any(block.kind == "guard" and facts.runs_at_import(block.scope) for block in facts.blocks)
-    return "possible" if has_guard else None
+    if any(_PROGRAMS.search(name) for call in guarded for name in _functions_named(facts, call)):
+        return True
+    return _hands_over(project, facts, guarded) or takes_arguments(project, facts)
 
 
-def _is_own_test(facts: ModuleFacts, call: Call) -> bool:
-    """Whether the call runs a function of the file that is named as a test."""
-    name = call.func.id if isinstance(call.func, Name) else ""
-    return name.lower().startswith("test") and any(
-        binding.how == "def" for binding in facts.scopes[0].bindings.get(name, ())
-    )
+def _functions_named(facts: ModuleFacts, call: Call) -> Iterator[str]:
+    """Yield the names of the functions that a call names, by themselves or of a module: ``main``, ``train.main``."""
+    for inner in walk(call):
+        if isinstance(inner, Name):
+            if any(binding.how in ("def", "import") for binding in facts.scopes[0].bindings.get(inner.id, ())):
+                yield inner.id
+        elif isinstance(inner, Attribute):
+            yield inner.attr
+
+
+def _hands_over(project: Project, facts: ModuleFacts, guarded: Iterable[Call]) -> bool:
+    """Whether a guard calls one thing of the project, a function without arguments: ``sys.exit(train())``."""
+    own = [call for call in guarded if any(value.site is not None for value in project.called(facts, call))]
+    match own:
+        case [Call(_, Name(name), (), ())] if project.called(facts, own[0])[0].kind == "function":
+            return facts.statements[own[0].statement].kind == "expr" and not _TRIALS.search(name)
+    return False
+
+
+def _run_by_name(project: Project) -> Iterator[str]:
+    """Yield the modules that the project declares as programs, or whose names it passes after ``-m``."""
+    names = [declared.partition(":")[0] for declared in declared_programs(project)]
+    for called in _RUNNERS:
+        for _, call in project.calls_by_name.get(called, ()):
+            for each in walk(call):
+                match each:
+                    case Display(_, items):
+                        after = [name for option, name in pairwise(items) if option == Literal("-m")]
+                        names += [str(name.value) for name in after if isinstance(name, Literal)]
+                    case Literal(str(text)):
+                        names += [text] if called == "run_module" else _AFTER_M.findall(text)
+    for name in names:
+        path = module_path(project, name)
+        if path:
+            yield path
 
 
 # --- how the package can do without ---

@@ -52,13 +52,18 @@ def readers(project: Project) -> dict[tuple[str, str], list[str]]:
         for call in facts.calls:
             for path, attr in _named_by_string(project, facts, call):
                 found.setdefault((path, attr), []).append(facts.path)
-    for declared in (*project.entry_points, *_declared_in_setup(project)):
+    for declared in declared_programs(project):
         module, _, attribute = declared.partition(":")
         path = module_path(project, module)
         if path and attribute:
             found.setdefault((path, attribute.partition(".")[0]), []).append("")
     project.answers["readers"] = found
     return found
+
+
+def declared_programs(project: Project) -> tuple[str, ...]:
+    """Return what packaging metadata, settings and a ``setup.py`` declare as programs: "module:function", "module"."""
+    return (*project.entry_points, *_declared_in_setup(project))
 
 
 def _declared_in_setup(project: Project) -> Iterator[str]:

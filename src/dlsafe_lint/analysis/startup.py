@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from dlsafe_lint.analysis.datasets import expressions
 from dlsafe_lint.analysis.import_calls import may_import, named_by_call
 from dlsafe_lint.analysis.readers import hides_names, is_local_table, module_path, readers
 from dlsafe_lint.analysis.workers import context_methods, loaders
@@ -361,9 +362,11 @@ def _parses(project: Project, facts: ModuleFacts, call: Call) -> bool:
     if not name:
         return False
     for value in project.called(facts, call):
-        if value.kind == "external" and value.name in cli.FUNCTIONS:
+        if value.kind == "external" and (value.name in cli.FUNCTIONS or value.name in cli.CONFIGURATIONS):
             return True
         if value.kind == "made" and value.name in cli.APPLICATIONS:
+            return True
+        if value.kind == "class" and value.site is not None and project.derives_from(value.site, cli.FUNCTIONS):
             return True
         if value.kind == "function" and value.site is not None and isinstance(func, Name) and not call.args:
             inner = project.modules[value.site.path]
@@ -380,6 +383,48 @@ def _is_command(project: Project, facts: ModuleFacts, function: Scope) -> bool:
             if value.kind == "external" and value.name in cli.DECORATORS:
                 return True
     return False
+
+
+def takes_arguments(project: Project, facts: ModuleFacts) -> bool:
+    """Tell whether a file that is run as a program reads its arguments, itself or in a function that it then calls.
+
+    A configuration that is read without them (``hydra.compose``) is none.
+    """
+    functions: dict[Site, int] = {}
+    _run(project, facts, 0, functions, main=True, stop=False, depth=0)
+    for path, function in ((facts.path, 0), *functions):
+        inner = project.modules[path]
+        for statement, _, call in _called_in(project, inner, function):
+            if call is None or (function == 0 and not _runs(inner, statement, main=True)):
+                continue
+            if _parses(project, inner, call) and project.callee(inner, call) not in cli.CONFIGURATIONS:
+                return True
+        if any(
+            inner.function_of(scope) == function and (function or _runs(inner, statement, main=True))
+            for scope, statement in _reading_arguments(project, inner)
+        ):
+            return True
+    return False
+
+
+def _reading_arguments(project: Project, facts: ModuleFacts) -> list[tuple[int, int]]:
+    """Return the scopes and statements in which a module reads ``sys.argv``."""
+
+    def make() -> list[tuple[int, int]]:
+        name = cli.ARGUMENTS.rpartition(".")[2]
+        taken = (each.name for statement in facts.imports for each in statement.names)
+        if name not in taken and not any(name in chain.split(".") for chain in facts.reads):
+            return []
+        tests = [(block.test, block.scope, block.statement) for block in facts.blocks if block.test is not None]
+        return [
+            (scope, statement)
+            for expr, scope, statement in (*expressions(facts), *tests)
+            for inner in walk(expr)
+            if name in (dotted(inner) or "").split(".")
+            and any(value.name == cli.ARGUMENTS for value in project.values(inner, Where(facts, scope, statement)))
+        ]
+
+    return project.answer(("reading-arguments", facts.path), make)
 
 
 def packages_around(project: Project, path: str) -> Iterator[str]:

@@ -27,8 +27,6 @@ FUNCTIONS = frozenset(
         "fire.Fire",
         "getopt.getopt",
         "getopt.gnu_getopt",
-        "hydra.compose",
-        "hydra.initialize",
         "jsonargparse.CLI",
         "jsonargparse.auto_cli",
         "lightning.pytorch.cli.LightningCLI",
@@ -42,6 +40,12 @@ FUNCTIONS = frozenset(
     }
 )
 """Functions that read the arguments when they are called."""
+
+CONFIGURATIONS = frozenset({"hydra.compose", "hydra.initialize"})
+"""Functions that read the configuration but not the arguments."""
+
+ARGUMENTS = "sys.argv"
+"""Where the arguments are."""
 
 APPLICATIONS = frozenset({"typer.Typer", "click.Group", "click.CommandCollection", "cyclopts.App"})
 """Classes whose instances read the arguments when they are called."""

@@ -37,6 +37,7 @@ class Name(NamedTuple):
         attr: what it is in that module, "" where it is the module itself.
         above: the comments that stand above its import.
         behind: the comment at the end of its import, "" if there is none.
+        shadows: whether an import of it would hide one for type checkers that nothing uses, which pyflakes reports.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Name(NamedTuple):
     attr: str
     above: tuple[str, ...] = ()
     behind: str = ""
+    shadows: bool = False
 
 
 # --- import statements ---
@@ -294,7 +296,7 @@ def _branches(module: cst.Module, names: Sequence[Name], param: str) -> list[str
         for each in these:
             lines += each.above
         behind = {each.behind: None for each in these if each.behind}
-        if len(these) == 1 and first.attr:
+        if len(these) == 1 and first.attr and not first.shadows:
             lines.append(f'if {param} == "{first.name}":')
             comment = f"  {first.behind}" if first.behind else ""
             lines += [f"{indent}from {first.module} import {first.attr}{comment}", "", f"{indent}return {first.attr}"]
@@ -309,7 +311,7 @@ def _branches(module: cst.Module, names: Sequence[Name], param: str) -> list[str
         argument += ", __name__" if first.module.startswith(".") else ""
         found = f"import_module({argument})"
         if first.attr:
-            found = f"getattr({found}, {param})"
+            found = f"getattr({found}, {param})" if len(these) > 1 else f"{found}.{first.attr}"
         lines += [f"{indent}{_IMPORTLIB}", "", f"{indent}return {found}"]
     return lines
 
@@ -477,8 +479,9 @@ def _sorted(names: Sequence[cst.ImportAlias]) -> list[cst.ImportAlias]:
 
 
 def _set_apart_from_above(line: Line) -> Line:
-    blanks = _blanks(line.leading_lines)
-    return line if blanks else line.with_changes(leading_lines=[_BLANK, *line.leading_lines])
+    wanted = 2 if isinstance(line, (cst.FunctionDef, cst.ClassDef)) else 1
+    missing = wanted - _blanks(line.leading_lines)
+    return line if missing <= 0 else line.with_changes(leading_lines=[_BLANK] * missing + [*line.leading_lines])
 
 
 def _is_import(line: cst.BaseStatement) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import libcst as cst
 
 from dlsafe_lint.analysis import packages
+from dlsafe_lint.analysis.readers import readers
 from dlsafe_lint.analysis.startup import exported
 from dlsafe_lint.finding import Place
 from dlsafe_lint.fixes import is_pragma
@@ -36,8 +37,14 @@ class ScriptImportedByPackage(Rule):
     twice, its module-level code runs twice, `-W error` ends the program, and under spawn and forkserver each worker
     warns again (except for `python -m pkg`: workers don't import a `__main__.py`).
 
-    The import may be direct or lead there through other modules. Imports inside functions, under `TYPE_CHECKING` or in
-    a module `__getattr__` do no harm.
+    The import may be direct or lead there through other modules. Imports inside functions, under `TYPE_CHECKING`, for
+    a Python that is older than the project's or in a module `__getattr__` do no harm.
+
+    Many a main guard only shows or tries out what its module does, and nobody runs it any more: such a finding is
+    *possible*, and not reported by default. It is *likely* that people run a module if its guard, or a function that
+    this calls, reads the program's arguments; if the guard names something called "main" or "cli"; if all that it calls
+    of the project is a function without arguments (`train()`, but not `test()` or `demo()`); and if the project
+    declares the module as a program or runs it by its name. A `__main__.py` is *certain*.
 
     ## Example
     ```python
@@ -46,8 +53,13 @@ class ScriptImportedByPackage(Rule):
     # pkg/train.py
     from pkg.model import SIZE
 
-    if __name__ == "__main__":
+
+    def main():
         print(SIZE)
+
+
+    if __name__ == "__main__":
+        main()
     # pkg/evaluate.py
     WORD = "fine"
 
@@ -74,8 +86,13 @@ class ScriptImportedByPackage(Rule):
     # pkg/train.py
     from pkg.model import SIZE
 
-    if __name__ == "__main__":
+
+    def main():
         print(SIZE)
+
+
+    if __name__ == "__main__":
+        main()
     # pkg/evaluate.py
     WORD = "fine"
 
@@ -107,7 +124,7 @@ class ScriptImportedByPackage(Rule):
     ## Fix safety
     An import that just binds the submodule is removed if nothing in the project reads `pkg.train` without importing it.
     Other names are offered by a module `__getattr__`, functions of the `__init__` that use them import them, and
-    type checkers still see them if the package has type hints or a `py.typed`. Both are safe; unsafe where the package
+    type checkers still see what the package offers if it has type hints or a `py.typed`. Both are safe; unsafe where it
     has a `__getattr__` already, where an annotation names what is imported, where a function of the script binds the
     name anew, and where the script has no guard.
 
@@ -213,6 +230,7 @@ class ScriptImportedByPackage(Rule):
         lazy: list[lazy_imports.Name] = []
         checked: list[cst.SimpleStatementLine] = []
         typed = packages.is_typed(self.project, self.facts)
+        unused = {move.name for mine in moves for move in mine if typed and self._is_shown_only(move)}
         for mine in moves:
             statement = self._import(mine[0].number)
             line = cst.ensure_type(self.tree.line_of(statement), cst.SimpleStatementLine)
@@ -232,14 +250,15 @@ class ScriptImportedByPackage(Rule):
             if (above or (behind and not is_pragma(behind))) and not any(move.lazy for move in mine):
                 return None
             whole = line.with_changes(leading_lines=()) if not kept else None
-            names = [move for move in mine if move.lazy or move.annotated]
+            names = [move for move in mine if self._is_shown(move)]
             if names and (typed or any(move.annotated for move in mine)):
                 checked.append(self._line(statement, names, whole))
                 behind = ""
             for move in mine:
                 if move.lazy:
                     comment = "" if is_pragma(behind) else behind
-                    lazy.append(lazy_imports.Name(move.name, move.module, move.attr, above, comment))
+                    name = lazy_imports.Name(move.name, move.module, move.attr, above, comment)
+                    lazy.append(name._replace(shadows=move.attr in unused))
                     above, behind = (), ""
         for move in submodules:
             lazy.append(lazy_imports.Name(move.name, move.module, move.attr))
@@ -280,6 +299,23 @@ class ScriptImportedByPackage(Rule):
             may_unbind=frozenset(removed),
         )
 
+    def _is_exported(self, move: Move) -> bool:
+        return move.name in exported(self.facts)
+
+    def _is_shown(self, move: Move) -> bool:
+        """Whether type checkers have to see a name.
+
+        Not what only functions of the package use: they import it themselves.
+        """
+        if move.annotated or not move.lazy:
+            return move.annotated
+        read = (self.facts.path, move.name) in readers(self.project)
+        return not move.functions or read or self._is_exported(move)
+
+    def _is_shown_only(self, move: Move) -> bool:
+        """Whether the package itself has no use for what type checkers see."""
+        return self._is_shown(move) and not move.annotated and not self._is_exported(move)
+
     def _import(self, number: int) -> cst.Import | cst.ImportFrom:
         statement = self.tree.statements[self.facts.imports[number].statement]
         assert isinstance(statement, (cst.Import, cst.ImportFrom))
@@ -288,12 +324,14 @@ class ScriptImportedByPackage(Rule):
     def _line(
         self, statement: cst.Import | cst.ImportFrom, moves: Iterable[Move], whole: cst.SimpleStatementLine | None
     ) -> cst.SimpleStatementLine:
-        """Return a line that imports some of the names of a statement: the whole line where that is all of them."""
+        """Return a line that imports some of the names of a statement, with its comment where the whole line goes."""
         wanted = {move.written for move in moves}
         names = [alias for alias in lazy_imports.aliases(statement) if alias.evaluated_name in wanted]
-        if whole is not None and len(names) == len(lazy_imports.aliases(statement)):
+        if whole is None:
+            return cst.SimpleStatementLine([lazy_imports.only(statement, names)])
+        if len(names) == len(lazy_imports.aliases(statement)):
             return whole
-        return cst.SimpleStatementLine([lazy_imports.only(statement, names)])
+        return whole.with_changes(body=[lazy_imports.only(statement, names)])
 
     def _comment_above(self, line: cst.SimpleStatementLine) -> tuple[str, ...]:
         """Return the comments that belong to an import: those directly above that don't head further imports."""
