@@ -98,20 +98,20 @@ CASES: dict[str, tuple[str, str]] = {
 
         argument = sys.argv[1]
         print(argument)
-        sys.argv.append("x")
         torch.set_default_dtype(torch.float64)
+        sys.argv.append("x")
         pool = Pool(2)
         """,
         """
         from tkinter import *
 
         argument = sys.argv[1]
-        print(argument)
-        sys.argv.append("x")
         torch.set_default_dtype(torch.float64)
 
 
         if __name__ == "__main__":
+            print(argument)
+            sys.argv.append("x")
             pool = Pool(2)
         """,
     ),
@@ -388,6 +388,7 @@ CASES: dict[str, tuple[str, str]] = {
 
           with Pool(first) as pool:
               pass
+
           text = '''
           the end'''
         """,
@@ -493,6 +494,7 @@ CASES: dict[str, tuple[str, str]] = {
         if __name__ == "__main__":
             if sys.platform == "darwin":
                 multiprocessing.set_start_method("spawn")
+
             run()
         """,
     ),
@@ -699,7 +701,7 @@ UNSAFE = {
     "a function behind it": "pool = Pool(2)\n\n\ndef show():\n    print(pool)\n\n\nshow()\n",
     "a class that reads a name": "class Model:\n    def show(self):\n        print(pool)\n\n\npool = Pool(2)\n",
     "a lambda that stays reads a name": "get = lambda: pool\npool = Pool(2)\n",
-    "names are looked up": "pool = Pool(2)\nprint(eval('pool'))\n",
+    "names are looked up": "pool = Pool(2)\nprint(eval(sys.argv[1]))\n",
     "a function sets what workers read": "scale = 1\n\n\ndef set_to(value):\n    global scale\n    scale = value\n\n\n"
     "def times(x):\n    return x * scale\n\n\nset_to(5)\nPool(2).map(times, [1])\n",
     "workers read a list": "table = []\n\n\ndef fill():\n    table.append(5)\n\n\n"

@@ -129,8 +129,9 @@ def written(module: cst.Module, layout: Layout) -> str:
     """Return the text of a module whose pieces are laid out anew."""
     header, footer = ([module.code_for_node(each) for each in lines] for lines in (module.header, module.footer))
     last = max((*layout.stays, *layout.first, *layout.guarded), key=lambda piece: piece.index)
-    above = _stacked([each for each in layout.stays if each.index < layout.at])
-    below = _stacked([each for each in layout.stays if each.index > layout.at])
+    gone = [*layout.first, *layout.guarded]
+    above = _stacked([each for each in layout.stays if each.index < layout.at], gone)
+    below = _stacked([each for each in layout.stays if each.index > layout.at], gone)
     inner: list[str] = []
     if last in layout.guarded and not is_guard(last.node):
         inner, footer = footer, []
@@ -156,6 +157,8 @@ def _guard(module: cst.Module, layout: Layout, footer: list[str], *, first: bool
     front = [line for each in layout.first for line in _moved(module, [each], indent)] + early
     before = _moved(module, layout.guarded[:at], indent)
     after = _moved(module, layout.guarded[at + 1 :], indent)
+    if own is not None and rest and not layout.head and len(before) > 1 and _blanks(own.above) and rest[0].strip():
+        rest = [newline, *rest]
     if after and rest and layout.guarded[at + 1].above and not layout.guarded[at + 1].above[0].strip():
         after = [newline, *after]
     end = _indented(footer, frozenset(), indent)
@@ -219,19 +222,31 @@ def _dedented(module: cst.Module, guard: Piece) -> tuple[list[str], frozenset[in
     return [line if at in inside else line.removeprefix(indent) for at, line in enumerate(lines)], inside
 
 
-def _stacked(stays: Iterable[Piece]) -> list[str]:
-    """Return the lines of what stays; functions and classes are set apart from what now stands beside them."""
+def _stacked(stays: Iterable[Piece], gone: Sequence[Piece]) -> list[str]:
+    """Return the lines of what stays.
+
+    Where something between has gone, the longer run of blank lines around it stays; functions and classes are set apart
+    from what now stands beside them.
+    """
     lines: list[str] = []
     last: Piece | None = None
     for each in stays:
         above = each.above
-        if last is not None and last.index != each.index - 1 and (each.defines or last.defines):
-            rest = _without_blanks(above)
+        if last is not None and last.index != each.index - 1:
+            between = [piece.above for piece in gone if last.index < piece.index < each.index]
+            count = max((_blanks(one) for one in (above, *between)), default=0)
+            if each.defines or last.defines:
+                count = max(2, count)
             newline = re.sub(r"[^\r\n]", "", each.code[-1])
-            above = [*[newline] * max(2, len(above) - len(rest)), *rest]
+            above = [*[newline] * (count - _blanks(above)), *above]
         lines += [*above, *each.code]
         last = each
     return lines
+
+
+def _blanks(lines: Sequence[str]) -> int:
+    """Return how many blank lines others begin with."""
+    return len(lines) - len(_without_blanks(lines))
 
 
 def _spaced(piece: Piece, last: Piece) -> list[str]:
@@ -243,7 +258,8 @@ def _spaced(piece: Piece, last: Piece) -> list[str]:
 
 
 def _without_blanks(lines: Sequence[str]) -> list[str]:
-    return list(itertools.dropwhile(lambda line: not line.strip(), lines))
+    """Return lines without the blank ones that they begin with; a form feed is none."""
+    return list(itertools.dropwhile(lambda line: not line.strip(" \t\r\n"), lines))
 
 
 def _indented(lines: Sequence[str], inside: frozenset[int], indent: str) -> list[str]:

@@ -121,7 +121,7 @@ class WorkersStartedAtImport(Rule):
                 for method in START_METHODS
                 if waits or method in start.breaks
             ],
-            help=guarded.help,
+            help=f"{guarded.help}{guarded.doubts}",
             confidence=start.confidence,
             related=related,
             fix=guarded.draft,

@@ -96,7 +96,7 @@ class StartMethodSetAtImport(Rule):
                 self.tree.calls[found.call.number],
                 f"`{found.words}` runs again in every worker that imports this file, and fails there",
                 breaks=_breaks(found),
-                help=f"{guarded.help}, or give the loader or pool a context of its own",
+                help=f"{guarded.help}, or give the loader or pool a context of its own{guarded.doubts}",
                 confidence="certain" if found.start.confidence == "certain" and len(found.methods) == 1 else "likely",
                 related=found.via,
                 fix=guarded.draft,
