@@ -22,6 +22,7 @@ _EFFECTS: dict[str, Effect] = {
     **dict.fromkeys(
         ("print", "pprint.", "tqdm.", "wandb.", "builtins.input", "input", "time.", "rich.print"), "output"
     ),
+    **dict.fromkeys(("sys.stdout.", "sys.stderr.", "traceback."), "output"),
     **dict.fromkeys(
         ("logging.info", "logging.debug", "logging.warning", "logging.error", "logging.getLogger"), "output"
     ),
@@ -36,6 +37,7 @@ _EFFECTS: dict[str, Effect] = {
         ("numpy.savetxt", "pandas.read_csv", "pandas.read_json", "h5py.File", "zipfile.", "gzip."), "files"
     ),
     **dict.fromkeys(("urllib.request.", "requests.", "gdown.", "wget."), "files"),
+    **dict.fromkeys(("multiprocessing.set_start_method", "torch.multiprocessing.set_start_method"), "settings"),
     **dict.fromkeys(("random.", "numpy.random.", "torch.rand", "torch.randn", "torch.randint"), "random"),
     **dict.fromkeys(("torch.randperm", "torch.normal"), "random"),
     **dict.fromkeys(("argparse.", "os.path.", "os.environ.get", "os.getenv", "os.getcwd", "os.cpu_count"), "nothing"),
@@ -139,6 +141,8 @@ def effect_of(name: str) -> Effect:
 
 def effect_of_method(name: str) -> Effect:
     """Return what a method does of whose object nothing is known."""
+    if name.endswith("_") and not name.startswith("_"):
+        return "nothing"  # of a tensor, in place
     return _METHODS.get(name, "anything")
 
 

@@ -20,6 +20,7 @@ from dlsafe_lint.rewriting.effects import conflict, effects_of, is_once, setting
 from dlsafe_lint.rewriting.indenting import GUARD, Layout, Piece, can_be_cut, freezes, pieces, written
 from dlsafe_lint.rewriting.needs import (
     Workers,
+    changed_by,
     differing,
     exported,
     finishing,
@@ -225,7 +226,7 @@ def _plan(program: Program, seeds: set[int], setters: set[int], muted: set[int])
     if not seeds:
         return _only_apart(program, apart, setters, doubts)
     stays = _in_order(program, stays, first, moving)
-    stays |= _read_settings(program, workers, first, moving)
+    stays |= _preparing(program, workers, first, moving)
     stays = _settings(program, stays, first, moving)
     moves = _moving(program, first, stays, apart)
     _check_order(program, moves, apart)
@@ -361,16 +362,30 @@ def _settings(program: Program, stays: set[int], first: float, moving: set[int])
     return stays
 
 
-def _read_settings(program: Program, workers: Workers, first: float, moving: set[int]) -> set[int]:
-    """Return the attributes of modules that are set and workers read, where that only takes what may run again."""
+def _preparing(program: Program, workers: Workers, first: float, moving: set[int]) -> set[int]:
+    """Return what sets what workers read, where that takes nothing but what may run again.
+
+    Attributes of modules that are set, and calls of functions of the file that change its names: ``fill(table)``.
+    """
     file = program.file
     found: set[int] = set()
     for unit in program.units:
+        if unit.index >= first or unit.kind not in ("run", "setting"):
+            continue
         match unit.node:
-            case cst.Assign() if unit.index < first and unit.kind == "setting" and unit.now & workers.possible:
-                inputs = _inputs(program, unit, moving)
-                if not any(effects_of(file, program.units[index].node) for index in inputs):
-                    found |= {unit.index} | inputs
+            case cst.Assign() if unit.kind == "setting":
+                read = unit.now & workers.possible
+            case cst.Expr(value=cst.Call()):
+                read = changed_by(program, unit.called) & workers.possible
+            case _:
+                continue
+        if read:
+            inputs = _inputs(program, unit, moving)
+            again = {"settings"} if unit.kind == "setting" else set[str]()
+            if effects_of(file, unit.node) <= again and not any(
+                effects_of(file, program.units[i].node) for i in inputs
+            ):
+                found |= {unit.index} | inputs
     return found
 
 
@@ -492,10 +507,9 @@ def _doubts(program: Program, moves: set[int], first: float, workers: Workers) -
     file, units = program.file, program.units
     loaders = _only_loaders(program)
     found: list[str] = []
-    for unit in units:
-        if unit.kind == "run" and unit.index not in moves:
-            found.append(f"every worker still runs {_shown(program, unit)}, which it needs")
-            break
+    if again := [unit for unit in units if unit.kind == "run" and unit.index not in moves]:
+        worst = next((unit for unit in again if effects_of(file, unit.node)), again[-1])
+        found.append(f"every worker runs {_shown(program, worst)} again, which it needs")
     for index in sorted(moves):
         unit = units[index]
         made = settings_of(file, unit.node, loaders=loaders) if index < first else []

@@ -146,6 +146,10 @@ def _guard(module: cst.Module, layout: Layout, footer: list[str], *, first: bool
     """Return the lines of the guard, those of the function made of what it holds before it."""
     newline = module.default_newline
     apart = [] if first else [newline, newline]
+    if layout.guarded and not is_guard(layout.guarded[0].node):
+        apart += [
+            line for line in itertools.takewhile(lambda line: not line.strip(), layout.guarded[0].above) if "\f" in line
+        ]
     own = next((each for each in reversed(layout.guarded) if is_guard(each.node)), None)
     above, head, early, rest, indent = apart, [f"{GUARD}{newline}"], list[str](), list[str](), module.default_indent
     at = len(layout.guarded)
@@ -155,8 +159,8 @@ def _guard(module: cst.Module, layout: Layout, footer: list[str], *, first: bool
         neighbour_stays = any(each.index == own.index - 1 for each in layout.stays)
         above = own.above if neighbour_stays else [*apart, *_without_blanks(own.above)]
     front = [line for each in layout.first for line in _moved(module, [each], indent)] + early
-    before = _moved(module, layout.guarded[:at], indent)
-    after = _moved(module, layout.guarded[at + 1 :], indent)
+    before = _moved(module, layout.guarded[:at], indent, layout.stays)
+    after = _moved(module, layout.guarded[at + 1 :], indent, layout.stays)
     if own is not None and rest and not layout.head and len(before) > 1 and _blanks(own.above) and rest[0].strip():
         rest = [newline, *rest]
     if after and rest and layout.guarded[at + 1].above and not layout.guarded[at + 1].above[0].strip():
@@ -168,13 +172,17 @@ def _guard(module: cst.Module, layout: Layout, footer: list[str], *, first: bool
     return [*above, *head, *front, *before, *rest, *after, *end]
 
 
-def _moved(module: cst.Module, guarded: Sequence[Piece], indent: str) -> list[str]:
+def _moved(module: cst.Module, guarded: Sequence[Piece], indent: str, stays: Sequence[Piece] = ()) -> list[str]:
     """Return the lines of pieces that go under the guard; of a guard among them, what it holds."""
     lines: list[str] = []
     last: Piece | None = None
     for each in guarded:
         code, inside = _dedented(module, each) if is_guard(each.node) else (each.code, each.inside)
-        above = _spaced(each, last) if last is not None else _without_blanks(each.above)
+        above = (
+            _spaced(each, last, stays)
+            if last is not None
+            else [*itertools.dropwhile(lambda line: not line.strip(), each.above)]
+        )
         shifted = frozenset(at + len(above) for at in inside)
         lines += _indented([*above, *code], shifted, indent)
         last = each
@@ -249,12 +257,14 @@ def _blanks(lines: Sequence[str]) -> int:
     return len(lines) - len(_without_blanks(lines))
 
 
-def _spaced(piece: Piece, last: Piece) -> list[str]:
+def _spaced(piece: Piece, last: Piece, stays: Sequence[Piece]) -> list[str]:
     """Return what stands above a piece that moves: at most one blank line where it has a new neighbour."""
-    rest = _without_blanks(piece.above)
     if last.index == piece.index - 1:
         return piece.above
-    return [*piece.above[: len(piece.above) - len(rest)][:1], *rest]
+    between = [each.above for each in stays if last.index < each.index < piece.index]
+    count = min(1, max(_blanks(one) for one in (piece.above, *between)))
+    newline = re.sub(r"[^\r\n]", "", last.code[-1])
+    return [*[newline] * count, *_without_blanks(piece.above)]
 
 
 def _without_blanks(lines: Sequence[str]) -> list[str]:

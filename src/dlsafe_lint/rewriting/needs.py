@@ -102,6 +102,45 @@ def read_when_called(program: Program, names: Iterable[str]) -> set[str]:
     return found
 
 
+def changed_by(program: Program, names: Iterable[str]) -> set[str]:
+    """Return the names of the module that functions with these names change when they are called.
+
+    They set them with ``global``, or do more with their values than read.
+
+    Args:
+        program: the file.
+        names: the names of the functions.
+    """
+    file = program.file
+    found: set[str] = set()
+    seen: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for unit in program.units:
+            if "def" not in unit.binds.get(name, ()):
+                continue
+            todo += unit.later
+            for scope in file.facts.scopes:
+                if scope.name == name and scope.parent == 0:
+                    found |= {each for each, how in scope.declared.items() if how == "global"}
+            wanted = {each for each in unit.later - program.fixed if not _is_defined(program, each)}
+            for node in inside(unit.node):
+                named = isinstance(node, cst.Name) and node.value in wanted and binder(file, node) == 0
+                if named and not _only_reads(file, node):
+                    found.add(cst.ensure_type(node, cst.Name).value)
+    return found
+
+
+def _is_defined(program: Program, name: str) -> bool:
+    """Whether a name is that of a function, a class or an import."""
+    hows = {how for unit in program.units for how in unit.binds.get(name, ())}
+    return hows <= {"def", "class", "import"}
+
+
 def needed_by_workers(program: Program) -> Workers:
     """Return the names that functions and classes read which may run in workers.
 

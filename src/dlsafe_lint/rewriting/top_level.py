@@ -414,8 +414,11 @@ def _kind(file: File, node: cst.CSTNode) -> Kind:
     if _only_defines(file, node):
         if any(_is_definition(each) for each in _statements_in(node)):
             return "definition"
-        if not any(_is_call(each) for each in _statements_in(node)):
+        calls = [each for each in _statements_in(node) if _is_call(each)]
+        if not calls:
             return "constant"
+        if all(_is_setting(file, each) for each in calls):
+            return "setting"
     return "setting" if _is_setting(file, node) else "run"
 
 
