@@ -920,8 +920,8 @@ DOUBTED = {
     ),
     "the program changes what workers read": (
         (
-            "scales = [1]\n\n\ndef times(x):\n    return x * scales[0]\n\n\nwith Pool(2) as pool:\n    scales.append(2)\n"
-            "    pool.map(times, [1])\n"
+            "scales = [1]\n\n\ndef times(x):\n    return x * scales[0]\n\n\nwith Pool(2) as pool:\n"
+            "    scales.append(2)\n    pool.map(times, [1])\n"
         ),
         "workers don't see what the program makes of `scales`",
     ),
@@ -943,8 +943,8 @@ REFUSED = {
     ),
     "a folder that is there the second time": (
         (
-            "import os\nos.mkdir('run')\nwords = open('words.txt').read()\n\n\ndef find(x):\n    return x in words\n\n\n"
-            "Pool(2).map(find, ['a'])\n"
+            "import os\nos.mkdir('run')\nwords = open('words.txt').read()\n\n\ndef find(x):\n    return x in words\n\n"
+            "\nPool(2).map(find, ['a'])\n"
         ),
         "`os.mkdir('run')` can't run again in every worker",
     ),
