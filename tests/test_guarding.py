@@ -593,6 +593,57 @@ CASES: dict[str, tuple[str, str]] = {
             Pool(2).map(cube, [1])
         """,
     ),
+    "a check stays above what it is about": (
+        """
+        if len(sys.argv) < 2:
+            sys.exit("which word?")
+        word = sys.argv[1]
+        if word in ("a", "the"):
+            sys.exit("another word")
+
+
+        def count(x):
+            return x.count(word)
+
+
+        Pool(2).map(count, ["the"])
+        """,
+        """
+        if len(sys.argv) < 2:
+            sys.exit("which word?")
+        word = sys.argv[1]
+
+
+        def count(x):
+            return x.count(word)
+
+
+        if __name__ == "__main__":
+            if word in ("a", "the"):
+                sys.exit("another word")
+
+            Pool(2).map(count, ["the"])
+        """,
+    ),
+    "a log that starts anew is the program's own": (
+        """
+        import logging
+
+        logging.captureWarnings(True)
+        logging.basicConfig(filename="log.txt", filemode="w")
+        Pool(2).map(square, [1])
+        """,
+        """
+        import logging
+
+        logging.captureWarnings(True)
+
+
+        if __name__ == "__main__":
+            logging.basicConfig(filename="log.txt", filemode="w")
+            Pool(2).map(square, [1])
+        """,
+    ),
     "a function fills what workers read": (
         """
         table = []
@@ -860,6 +911,8 @@ def test_guard_style_main(name: str, tmp_path: Path) -> None:
 # --- whether it is safe ---
 
 SAFE = {
+    "a function that the program calls with some arguments": "from functools import partial\n\n\ndef show(x, y):\n"
+    "    print(pool, x, y)\n\n\npool = Pool(2)\ntell = partial(show, 1)\ntell(2)\n",
     "a list that nobody changes": "sizes = [1, 2]\n\n\ndef times(x):\n    return x * sizes[0]\n\n\n"
     "Pool(2).map(times, [1])\n",
     "a function that only workers call sets what they read": "def set_to(value):\n    global scale\n"
@@ -889,6 +942,13 @@ UNSAFE = {
     "def times(x):\n    return x\n\n\nPool(2).map(times, [1])\nprint(server)\n",
 }
 DOUBTED = {
+    "workers call it with some arguments": (
+        (
+            "from functools import partial\nscale = [1]\n\n\ndef times(x, y):\n    return x * scale[0]\n\n\n"
+            "part = partial(times, y=1)\nscale.append(2)\nPool(2).map(part, [1])\n"
+        ),
+        "workers don't see what the program makes of `scale`",
+    ),
     "what must stay runs again": (
         (
             "words = sys.stdin.read().split()\nprint(words)\n\n\ndef count(x):\n    return words.count(x)\n\n\n"

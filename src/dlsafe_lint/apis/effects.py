@@ -74,6 +74,9 @@ ONCE = frozenset(
 )
 """What fails, asks again, leaves something behind or destroys what is there where it is run a second time."""
 
+OPENERS = frozenset({"open", "io.open", "gzip.open", "h5py.File", "zipfile.ZipFile", "logging.basicConfig"})
+"""What opens a file, in the mode that its second argument or ``mode`` or ``filemode`` says."""
+
 UNLESS_TOLD = {"os.makedirs": "exist_ok", "shutil.copytree": "dirs_exist_ok"}
 """What fails the second time unless the argument says otherwise."""
 
@@ -94,7 +97,14 @@ _REPEATED = frozenset(
     {
         *("warnings.filterwarnings", "warnings.simplefilter", "sys.setrecursionlimit", "resource.setrlimit"),
         *("sys.path.insert", "sys.path.append", "sys.path.extend", "site.addsitedir", "os.chdir", "os.environ.update"),
-        *("os.environ.setdefault", "os.putenv", "locale.setlocale", "logging.disable", "logging.captureWarnings"),
+        *(
+            "os.environ.setdefault",
+            "os.putenv",
+            "locale.setlocale",
+            "logging.disable",
+            "logging.captureWarnings",
+            "logging.basicConfig",
+        ),
         *("torch.set_default_dtype", "torch.set_default_tensor_type", "torch.set_default_device"),
         *("torch.set_num_threads", "torch.set_num_interop_threads", "torch.set_grad_enabled"),
         *("torch.set_printoptions", "torch.set_float32_matmul_precision", "torch.set_flush_denormal"),

@@ -126,7 +126,7 @@ def conflict(first: set[Effect], second: set[Effect]) -> bool:
 def is_once(file: File, node: cst.CSTNode) -> bool:
     """Tell whether a statement fails, asks again or destroys what is there where it is run a second time."""
     asked = isinstance(node, (cst.If, cst.Try))  # `if not os.path.exists(folder): os.mkdir(folder)`
-    for each in running(node):
+    for each in _followed(file, node):
         if not isinstance(each, cst.Call):
             continue
         name = callee(file, each)
@@ -141,14 +141,15 @@ def is_once(file: File, node: cst.CSTNode) -> bool:
         if makes:
             if not asked and not any(arg.keyword and arg.keyword.value == told for arg in each.args):
                 return True
-        elif name in effects.ONCE or (name == "open" and _empties(each)):
+        elif name in effects.ONCE or (name in effects.OPENERS and _empties(each)):
             return True
     return False
 
 
 def _empties(call: cst.Call) -> bool:
-    """Whether ``open`` empties or makes the file."""
-    given = [arg.value for at, arg in enumerate(call.args) if (arg.keyword.value if arg.keyword else at) in (1, "mode")]
+    """Whether ``open`` or the like empties or makes the file."""
+    modes = (1, "mode", "filemode")
+    given = [arg.value for at, arg in enumerate(call.args) if (arg.keyword.value if arg.keyword else at) in modes]
     return any(isinstance(each, cst.SimpleString) and set(each.raw_value) & {"w", "x"} for each in given)
 
 
@@ -180,6 +181,16 @@ def settings_of(file: File, node: cst.CSTNode, *, loaders: bool) -> list[str]:
                 if name and is_imported(file, target) and effects.is_missed(name, loaders=loaders):
                     found.append(code(target))
     return found
+
+
+def is_check(file: File, node: cst.CSTNode) -> bool:
+    """Tell whether a statement may end the program: ``if len(sys.argv) < 2: sys.exit("…")``, an assertion."""
+    for each in running(node):
+        if isinstance(each, (cst.Raise, cst.Assert)):
+            return True
+        if isinstance(each, cst.Call) and callee(file, each) in ("sys.exit", "exit", "quit"):
+            return True
+    return False
 
 
 def is_repeatable(file: File, node: cst.CSTNode) -> bool:

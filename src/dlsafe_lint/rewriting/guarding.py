@@ -16,7 +16,7 @@ import libcst as cst
 from dlsafe_lint.analysis import starts
 from dlsafe_lint.facts import Attribute, Name
 from dlsafe_lint.rewriting.captures import inside
-from dlsafe_lint.rewriting.effects import conflict, effects_of, is_once, settings_of
+from dlsafe_lint.rewriting.effects import conflict, effects_of, is_check, is_once, settings_of
 from dlsafe_lint.rewriting.indenting import GUARD, Layout, Piece, can_be_cut, freezes, pieces, written
 from dlsafe_lint.rewriting.needs import (
     Workers,
@@ -67,6 +67,7 @@ _HARMLESS = frozenset(
 _CELL = re.compile(r"# In\[[\d ]*\]:|# %%")
 """What stands above a cell of a notebook that was exported as a script."""
 
+_REPEATED: frozenset[Effect] = frozenset({"output", "files", "settings"})
 _SHOWN_DOUBTS = 2
 _LONG = 60
 
@@ -240,7 +241,7 @@ def _plan(program: Program, seeds: set[int], setters: set[int], muted: set[int])
 def _is_once(program: Program, index: int) -> bool:
     """Whether a statement runs something that can't be repeated."""
     unit = program.units[index]
-    return unit.kind == "run" and is_once(program.file, unit.node)
+    return unit.kind in ("run", "setting") and is_once(program.file, unit.node)
 
 
 def _shown(program: Program, unit: Unit) -> str:
@@ -313,11 +314,14 @@ def _in_order(program: Program, stays: set[int], first: float, moving: set[int])
             if unit.index >= first or unit.index in stays or unit.kind not in ("run", "setting"):
                 continue
             done = effects_of(program.file, unit.node)
+            check = is_check(program.file, unit.node)
             for below in units[unit.index + 1 :]:
                 if below.index >= first:
                     break
                 if below.index in imports:
                     depends = may_be_imported_for(program, unit, below)
+                elif check and (below.index in stays or below.kind == "constant"):
+                    depends = _asks_about(program, unit, below)
                 else:
                     runs = below.index in stays and below.kind in ("run", "setting")
                     depends = runs and conflict(done, effects_of(program.file, below.node))
@@ -327,6 +331,15 @@ def _in_order(program: Program, stays: set[int], first: float, moving: set[int])
         if found <= stays:
             return stays
         stays |= found
+
+
+def _asks_about(program: Program, check: Unit, below: Unit) -> bool:
+    """Whether a check may be one of what a statement below it reads: a variable of both, the command line."""
+    imported = {name for unit in program.units for name, hows in unit.binds.items() if hows == {"import"}}
+    if check.now & below.now - imported:
+        return True
+    code = program.file.tree.module.code_for_node
+    return all("sys.argv" in code(unit.node) for unit in (check, below))
 
 
 def _inputs(program: Program, unit: Unit, moving: set[int]) -> set[int]:
@@ -354,7 +367,8 @@ def _settings(program: Program, stays: set[int], first: float, moving: set[int])
         if unit.kind == "setting":
             inputs = {i for i in _inputs(program, unit, moving) if units[i].kind in ("run", "setting")}
             wanted = not moved or settings_of(program.file, unit.node, loaders=loaders)
-            if wanted and inputs <= stays and not conflict(above, done):
+            again = not is_once(program.file, unit.node)
+            if wanted and again and inputs <= stays and not conflict(above, done):
                 stays |= {unit.index} | _inputs(program, unit, moving)
                 continue
         moved = True
@@ -367,7 +381,6 @@ def _preparing(program: Program, workers: Workers, first: float, moving: set[int
 
     Attributes of modules that are set, and calls of functions of the file that change its names: ``fill(table)``.
     """
-    file = program.file
     found: set[int] = set()
     for unit in program.units:
         if unit.index >= first or unit.kind not in ("run", "setting"):
@@ -380,13 +393,16 @@ def _preparing(program: Program, workers: Workers, first: float, moving: set[int
             case _:
                 continue
         if read:
-            inputs = _inputs(program, unit, moving)
-            again = {"settings"} if unit.kind == "setting" else set[str]()
-            if effects_of(file, unit.node) <= again and not any(
-                effects_of(file, program.units[i].node) for i in inputs
-            ):
-                found |= {unit.index} | inputs
+            wanted = {unit.index} | _inputs(program, unit, moving)
+            if all(_may_repeat(program, index) for index in wanted):
+                found |= wanted
     return found
+
+
+def _may_repeat(program: Program, index: int) -> bool:
+    """Whether a statement does no harm in a worker, as far as it is known what it does."""
+    node = program.units[index].node
+    return effects_of(program.file, node) <= _REPEATED and not is_once(program.file, node)
 
 
 def _only_loaders(program: Program) -> bool:
@@ -428,8 +444,9 @@ def _moving(program: Program, first: float, stays: set[int], apart: set[int]) ->
 
 
 def _reads_moved(program: Program, unit: Unit, moves: set[int]) -> bool:
+    """Whether a statement reads or binds a name that something that moves gives a value."""
     names = {name for index in moves for name in (*program.units[index].binds, *program.units[index].changes)}
-    return bool(names & unit.now)
+    return bool(names & (unit.now | unit.binds.keys()))
 
 
 def _has_cells(program: Program) -> bool:

@@ -262,6 +262,7 @@ def _gather(file: File, at: Mapping[int, int], names: list[_Names]) -> set[str]:
     parents = file.tree.parents
     bound = file.facts.scopes[0].bindings
     values: set[str] = set()
+    partials: list[tuple[str, str]] = []
     for node in parents:
         if not isinstance(node, cst.Name) or node.value not in bound or binder(file, node) != 0:
             continue
@@ -287,7 +288,11 @@ def _gather(file: File, at: Mapping[int, int], names: list[_Names]) -> set[str]:
             if called or isinstance(around, cst.Decorator):
                 unit.called.add(node.value)
         if not called and not _stays_in_parent(file, node):
-            values.add(node.value)
+            if holder := _partial_of(file, node):
+                partials.append((holder, node.value))
+            else:
+                values.add(node.value)
+    values.update(name for holder, name in partials if holder in values)
     for scope in file.facts.scopes:
         for decorator in scope.decorators:
             func = decorator.func if isinstance(decorator, Call) else decorator
@@ -295,6 +300,17 @@ def _gather(file: File, at: Mapping[int, int], names: list[_Names]) -> set[str]:
             if last not in _KEEP_BY_NAME:
                 values.add(scope.name)
     return values
+
+
+def _partial_of(file: File, node: cst.Name) -> str:
+    """Return the variable that a function is bound to with some arguments, ``train = partial(run, 1)``, or ""."""
+    around = file.tree.parents[node]
+    call = file.tree.parents.get(around)
+    if isinstance(around, cst.Arg) and isinstance(call, cst.Call) and callee(file, call) == "functools.partial":
+        match file.tree.parents[call]:
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))]):
+                return name
+    return ""
 
 
 def _stays_in_parent(file: File, node: cst.Name) -> bool:
