@@ -565,6 +565,8 @@ CASES: dict[str, tuple[str, str]] = {
 
         print("start")
         torch.set_default_dtype(torch.float64)
+        zeros = torch.zeros(1)
+        torch.set_default_dtype(torch.float32)
         model = torch.nn.Linear(1, 1)
         torch.set_num_threads(1)
 
@@ -587,6 +589,8 @@ CASES: dict[str, tuple[str, str]] = {
 
         if __name__ == "__main__":
             print("start")
+            zeros = torch.zeros(1)
+            torch.set_default_dtype(torch.float32)
             model = torch.nn.Linear(1, 1)
             torch.set_num_threads(1)
 
@@ -911,6 +915,10 @@ def test_guard_style_main(name: str, tmp_path: Path) -> None:
 # --- whether it is safe ---
 
 SAFE = {
+    "an initializer gives workers what they read": "import multiprocessing\n\n\ndef init(value):\n    global counter\n"
+    "    counter = value\n\n\ndef count(x):\n    counter.value += x\n\n\n"
+    "counter = multiprocessing.Value('i', 0)\n"
+    "with multiprocessing.Pool(2, init, (counter,)) as pool:\n    pool.map(count, [1])\n",
     "a function that the program calls with some arguments": "from functools import partial\n\n\ndef show(x, y):\n"
     "    print(pool, x, y)\n\n\npool = Pool(2)\ntell = partial(show, 1)\ntell(2)\n",
     "a list that nobody changes": "sizes = [1, 2]\n\n\ndef times(x):\n    return x * sizes[0]\n\n\n"
@@ -991,7 +999,7 @@ DOUBTED = {
     ),
     "functions stood between": (
         "pool = Pool(2)\n\n\ndef show():\n    print(pool)\n\n\nshow()\n",
-        "`def show():` now comes before what stood above it",
+        "`show` now comes before what stood above it",
     ),
 }
 """Fixes that are unsafe, and why."""

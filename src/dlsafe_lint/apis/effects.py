@@ -38,15 +38,14 @@ _EFFECTS: dict[str, Effect] = {
     ),
     **dict.fromkeys(("urllib.request.", "requests.", "gdown.", "wget."), "files"),
     **dict.fromkeys(("multiprocessing.set_start_method", "torch.multiprocessing.set_start_method"), "settings"),
+    "os.chdir": "anything",  # the same file names are others then
     **dict.fromkeys(("random.", "numpy.random.", "torch.rand", "torch.randn", "torch.randint"), "random"),
     **dict.fromkeys(("torch.randperm", "torch.normal"), "random"),
     **dict.fromkeys(("argparse.", "os.path.", "os.environ.get", "os.getenv", "os.getcwd", "os.cpu_count"), "nothing"),
     **dict.fromkeys(("pathlib.", "re.", "math.", "collections.", "itertools.", "functools.", "datetime."), "nothing"),
     **dict.fromkeys(("platform.", "typing.", "dataclasses.", "copy.", "torchvision.transforms."), "nothing"),
-    **dict.fromkeys(("torch.device", "torch.cuda.is_available", "torch.cuda.device_count", "torch.zeros"), "nothing"),
-    **dict.fromkeys(
-        ("torch.ones", "torch.tensor", "torch.arange", "numpy.array", "numpy.zeros", "sys.exit"), "nothing"
-    ),
+    **dict.fromkeys(("torch.device", "torch.cuda.is_available", "torch.cuda.device_count"), "nothing"),
+    **dict.fromkeys(("numpy.array", "numpy.zeros", "numpy.ones", "numpy.arange", "sys.exit"), "nothing"),
     **dict.fromkeys(("exit", "quit", "len", "range", "str", "int", "float", "bool", "list", "dict", "set"), "nothing"),
     **dict.fromkeys(("tuple", "sorted", "min", "max", "sum", "abs", "round", "zip", "enumerate", "vars"), "nothing"),
     **dict.fromkeys(("getattr", "hasattr", "isinstance", "type", "repr", "map", "filter", "any", "all"), "nothing"),
@@ -136,12 +135,12 @@ _IN_PLACE = ("random.shuffle", "numpy.random.shuffle", "heapq.", "bisect.insort"
 
 def effect_of(name: str) -> Effect:
     """Return what a library function or builtin does, by its qualified name."""
-    if is_seed(name):
-        return "random"
-    if is_repeatable(name):
-        return "settings"
     if name in _EFFECTS:
         return _EFFECTS[name]
+    if name in _SEEDS:
+        return "random"
+    if name in _REPEATED:
+        return "settings"
     parts = name.split(".")
     for count in range(len(parts) - 1, 0, -1):
         if found := _EFFECTS.get(".".join(parts[:count]) + "."):
@@ -154,11 +153,6 @@ def effect_of_method(name: str) -> Effect:
     if name.endswith("_") and not name.startswith("_"):
         return "nothing"  # of a tensor, in place
     return _METHODS.get(name, "anything")
-
-
-def is_seed(name: str) -> bool:
-    """Tell whether a function seeds a generator of random numbers, as far as its qualified name says."""
-    return name in _SEEDS
 
 
 def is_repeatable(name: str) -> bool:

@@ -543,7 +543,8 @@ def _doubts(program: Program, moves: set[int], first: float, workers: Workers) -
         found.append(f"`{min(names)}`, which something that stays may read in a worker, is not set there")
     below = [unit for unit in units[min(moves) :] if unit.index not in moves]
     if passed := [unit for unit in below if unit.kind in ("def", "definition", "import", "other guard")]:
-        found.append(f"{_shown(program, passed[0])} now comes before what stood above it")
+        what = title_of(passed[0]) if passed[0].kind == "def" else _shown(program, passed[0])
+        found.append(f"{what} now comes before what stood above it")
     looks = looks_around(program)
     if looks.sets or looks.blind:
         found.append("the program looks names of this file up by strings")

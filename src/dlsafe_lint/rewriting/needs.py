@@ -161,7 +161,8 @@ def needed_by_workers(program: Program) -> Workers:
             if "class" in hows:
                 (certain if _is_dataset(file, name) else possible).add(name)
     possible |= looks_around(program).reads
-    reads = [_reads(program, each) for each in (certain, certain | possible)]
+    given = _given_to_workers(file)
+    reads = [_reads(program, each) - given for each in (certain, certain | possible)]
     return Workers(reads[0], reads[1])
 
 
@@ -193,6 +194,25 @@ def differing(program: Program, workers: Workers) -> list[str]:
                     if is_state or (other is not None and any("global" in s.declared.values() for s in other.scopes)):
                         found.append(name)
     return list(dict.fromkeys(found))
+
+
+def _given_to_workers(file: File) -> set[str]:
+    """Return the names of the module that the initializer of a pool, or of a loader's workers, sets in each worker."""
+    facts = file.facts
+    makers = {"initializer", "worker_init_fn"}
+    functions = {
+        value.id
+        for call in facts.calls
+        for key, value in (*call.keywords, *(("initializer", each) for each in call.args[1:2]))
+        if key in makers and isinstance(value, Name)
+    }
+    return {
+        name
+        for scope in facts.scopes
+        if scope.name in functions and scope.parent == 0
+        for name, how in scope.declared.items()
+        if how == "global"
+    }
 
 
 _READING = frozenset(
