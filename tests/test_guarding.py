@@ -98,20 +98,20 @@ CASES: dict[str, tuple[str, str]] = {
 
         argument = sys.argv[1]
         print(argument)
-        sys.argv.append("x")
         torch.set_default_dtype(torch.float64)
+        sys.argv.append("x")
         pool = Pool(2)
         """,
         """
         from tkinter import *
 
         argument = sys.argv[1]
-        print(argument)
-        sys.argv.append("x")
         torch.set_default_dtype(torch.float64)
 
 
         if __name__ == "__main__":
+            print(argument)
+            sys.argv.append("x")
             pool = Pool(2)
         """,
     ),
@@ -388,6 +388,7 @@ CASES: dict[str, tuple[str, str]] = {
 
           with Pool(first) as pool:
               pass
+
           text = '''
           the end'''
         """,
@@ -467,6 +468,223 @@ CASES: dict[str, tuple[str, str]] = {
             pool.map(cube, [1])
         """,
     ),
+    "a blank line stays where a block between has gone": (
+        """
+        import json
+
+        print("start")
+        log = open("log.txt", "w")
+        WIDTH = 3
+
+
+        def show():
+            print(WIDTH)
+
+
+        Pool(2).map(square, [1])
+        json.dump(1, log)
+        """,
+        """
+        import json
+
+        WIDTH = 3
+
+
+        def show():
+            print(WIDTH)
+
+
+        if __name__ == "__main__":
+            print("start")
+            log = open("log.txt", "w")
+
+            Pool(2).map(square, [1])
+            json.dump(1, log)
+        """,
+    ),
+    "what moves stands apart from what the guard holds": (
+        """
+        print("start")
+        pool = Pool(2)
+
+
+        def cube(x):
+            return x**3
+
+
+        if __name__ == "__main__":
+            pool.map(cube, [1])
+        """,
+        """
+        def cube(x):
+            return x**3
+
+
+        if __name__ == "__main__":
+            print("start")
+            pool = Pool(2)
+
+            pool.map(cube, [1])
+        """,
+    ),
+    "an import depends on the search path, not on a folder": (
+        """
+        print("start")
+        sys.path.insert(0, "lib")
+        open("out.txt", "w").close()
+
+        import extra
+
+
+        def cube(x):
+            return extra.power(x, 3)
+
+
+        Pool(2).map(cube, [1])
+        """,
+        """
+        sys.path.insert(0, "lib")
+
+        import extra
+
+
+        def cube(x):
+            return extra.power(x, 3)
+
+
+        if __name__ == "__main__":
+            print("start")
+            open("out.txt", "w").close()
+
+            Pool(2).map(cube, [1])
+        """,
+    ),
+    "a setting stays where nothing that it matters to moves": (
+        """
+        import torch
+
+        print("start")
+        torch.set_default_dtype(torch.float64)
+        zeros = torch.zeros(1)
+        torch.set_default_dtype(torch.float32)
+        model = torch.nn.Linear(1, 1)
+        torch.set_num_threads(1)
+
+
+        def cube(x):
+            return torch.tensor(x) ** 3
+
+
+        Pool(2).map(cube, [1])
+        """,
+        """
+        import torch
+
+        torch.set_default_dtype(torch.float64)
+
+
+        def cube(x):
+            return torch.tensor(x) ** 3
+
+
+        if __name__ == "__main__":
+            print("start")
+            zeros = torch.zeros(1)
+            torch.set_default_dtype(torch.float32)
+            model = torch.nn.Linear(1, 1)
+            torch.set_num_threads(1)
+
+            Pool(2).map(cube, [1])
+        """,
+    ),
+    "a check stays above what it is about": (
+        """
+        if len(sys.argv) < 2:
+            sys.exit("which word?")
+        word = sys.argv[1]
+        if word in ("a", "the"):
+            sys.exit("another word")
+
+
+        def count(x):
+            return x.count(word)
+
+
+        Pool(2).map(count, ["the"])
+        """,
+        """
+        if len(sys.argv) < 2:
+            sys.exit("which word?")
+        word = sys.argv[1]
+
+
+        def count(x):
+            return x.count(word)
+
+
+        if __name__ == "__main__":
+            if word in ("a", "the"):
+                sys.exit("another word")
+
+            Pool(2).map(count, ["the"])
+        """,
+    ),
+    "a log that starts anew is the program's own": (
+        """
+        import logging
+
+        logging.captureWarnings(True)
+        logging.basicConfig(filename="log.txt", filemode="w")
+        Pool(2).map(square, [1])
+        """,
+        """
+        import logging
+
+        logging.captureWarnings(True)
+
+
+        if __name__ == "__main__":
+            logging.basicConfig(filename="log.txt", filemode="w")
+            Pool(2).map(square, [1])
+        """,
+    ),
+    "a function fills what workers read": (
+        """
+        table = []
+
+
+        def fill():
+            table.append(5)
+
+
+        def times(x):
+            return x * table[0]
+
+
+        fill()
+        print(table)
+        Pool(2).map(times, [1])
+        """,
+        """
+        table = []
+
+
+        def fill():
+            table.append(5)
+
+
+        def times(x):
+            return x * table[0]
+
+
+        fill()
+
+
+        if __name__ == "__main__":
+            print(table)
+            Pool(2).map(times, [1])
+        """,
+    ),
     "a start method that is set where a platform asks for it": (
         """
         import multiprocessing
@@ -493,6 +711,7 @@ CASES: dict[str, tuple[str, str]] = {
         if __name__ == "__main__":
             if sys.platform == "darwin":
                 multiprocessing.set_start_method("spawn")
+
             run()
         """,
     ),
@@ -512,6 +731,13 @@ def test_comments_and_form_feeds_travel(tmp_path: Path) -> None:
     inside += ["\f    # ---- show ----", "    print(pool)  # type: ignore"]
     after = ['if __name__ == "__main__":', *inside, "    # the end", ""]
     assert fix(HEAD + "\n".join([*run, *show]), tmp_path) == HEAD + "\n".join(after)
+
+
+def test_a_form_feed_stands_above_the_guard(tmp_path: Path) -> None:
+    after = fix(HEAD + "SIZE = 3\n\f\n# run\nPool(2).map(square, range(SIZE))\n", tmp_path)
+    assert after == HEAD + (
+        'SIZE = 3\n\n\n\f\nif __name__ == "__main__":\n    # run\n    Pool(2).map(square, range(SIZE))\n'
+    )
 
 
 def test_line_ends_tabs_and_a_missing_end_of_line_stay(tmp_path: Path) -> None:
@@ -689,6 +915,22 @@ def test_guard_style_main(name: str, tmp_path: Path) -> None:
 # --- whether it is safe ---
 
 SAFE = {
+    "an initializer gives workers what they read": "import multiprocessing\n\n\ndef init(value):\n    global counter\n"
+    "    counter = value\n\n\ndef count(x):\n    counter.value += x\n\n\n"
+    "counter = multiprocessing.Value('i', 0)\n"
+    "with multiprocessing.Pool(2, init, (counter,)) as pool:\n    pool.map(count, [1])\n",
+    "a function that the program calls with some arguments": "from functools import partial\n\n\ndef show(x, y):\n"
+    "    print(pool, x, y)\n\n\npool = Pool(2)\ntell = partial(show, 1)\ntell(2)\n",
+    "a list that nobody changes": "sizes = [1, 2]\n\n\ndef times(x):\n    return x * sizes[0]\n\n\n"
+    "Pool(2).map(times, [1])\n",
+    "a function that only workers call sets what they read": "def set_to(value):\n    global scale\n"
+    "    scale = value\n\n\ndef times(x):\n    return x * scale\n\n\nscale = 0\n"
+    "with Pool(2, set_to, (5,)) as pool:\n    pool.map(times, [1])\n",
+    "a seed for a loader, whose workers torch seeds": "import torch\nfrom torch.utils.data import DataLoader\n"
+    "torch.manual_seed(len(sys.argv))\nfor x in DataLoader([1], num_workers=2):\n    print(x)\n",
+    "what is evaluated is written down": "pool = Pool(2)\nprint(eval('pool'))\n",
+    "a constant and a setting stand between": "import torch\nprint(sys.argv)\ntorch.set_num_threads(1)\n"
+    "Pool(2).map(square, [1])\n",
     "the tail": "pool = Pool(2)\nprint(pool)\n",
     "functions that only the program calls": "def show():\n    print(pool)\n\n\npool = Pool(2)\nshow()\n",
     "the attributes of an object are looked up": "def show(x):\n    print(vars(x))\n\n\npool = Pool(2)\nshow(pool)\n",
@@ -699,7 +941,7 @@ UNSAFE = {
     "a function behind it": "pool = Pool(2)\n\n\ndef show():\n    print(pool)\n\n\nshow()\n",
     "a class that reads a name": "class Model:\n    def show(self):\n        print(pool)\n\n\npool = Pool(2)\n",
     "a lambda that stays reads a name": "get = lambda: pool\npool = Pool(2)\n",
-    "names are looked up": "pool = Pool(2)\nprint(eval('pool'))\n",
+    "names are looked up": "pool = Pool(2)\nprint(eval(sys.argv[1]))\n",
     "a function sets what workers read": "scale = 1\n\n\ndef set_to(value):\n    global scale\n    scale = value\n\n\n"
     "def times(x):\n    return x * scale\n\n\nset_to(5)\nPool(2).map(times, [1])\n",
     "workers read a list": "table = []\n\n\ndef fill():\n    table.append(5)\n\n\n"
@@ -707,7 +949,73 @@ UNSAFE = {
     "something else runs again in every worker": "import socket\nserver = socket.create_server(('', 0))\n\n\n"
     "def times(x):\n    return x\n\n\nPool(2).map(times, [1])\nprint(server)\n",
 }
+DOUBTED = {
+    "workers call it with some arguments": (
+        (
+            "from functools import partial\nscale = [1]\n\n\ndef times(x, y):\n    return x * scale[0]\n\n\n"
+            "part = partial(times, y=1)\nscale.append(2)\nPool(2).map(part, [1])\n"
+        ),
+        "workers don't see what the program makes of `scale`",
+    ),
+    "what must stay runs again": (
+        (
+            "words = sys.stdin.read().split()\nprint(words)\n\n\ndef count(x):\n    return words.count(x)\n\n\n"
+            "Pool(2).map(count, ['a'])\n"
+        ),
+        "every worker runs `words = sys.stdin.read().split()` again",
+    ),
+    "a setting that workers need moves": (
+        (
+            "import torch\nargs = sys.argv[1:]\nprint(args)\nmodel = torch.nn.Linear(1, 1)\n"
+            "torch.set_default_dtype(torch.float64)\nPool(2).map(square, [1])\n"
+        ),
+        "workers no longer have what `torch.set_default_dtype()` sets",
+    ),
+    "a seed of workers that nobody else seeds": (
+        "import random\nseed = int(input())\nrandom.seed(seed)\nPool(2).map(square, [1])\n",
+        "workers no longer have what `random.seed()` sets",
+    ),
+    "a library sets what we don't know": (
+        "import gym\nprint(1)\ngym.register('a')\nPool(2).map(square, [1])\n",
+        "workers no longer have what `gym.register()` sets",
+    ),
+    "another module is configured": (
+        (
+            "import settings\n\n\ndef times(x):\n    return x * settings.scale\n\n\nprint(1)\nsettings.configure(5)\n"
+            "Pool(2).map(times, [1])\n"
+        ),
+        "workers no longer have what `settings.configure()` sets",
+    ),
+    "the program changes what workers read": (
+        (
+            "scales = [1]\n\n\ndef times(x):\n    return x * scales[0]\n\n\nwith Pool(2) as pool:\n"
+            "    scales.append(2)\n    pool.map(times, [1])\n"
+        ),
+        "workers don't see what the program makes of `scales`",
+    ),
+    "a program that overrides its constants": (
+        "scale = 1\nexec(open('settings.py').read())\nPool(2).map(square, [scale])\n",
+        "the program looks names of this file up by strings",
+    ),
+    "functions stood between": (
+        "pool = Pool(2)\n\n\ndef show():\n    print(pool)\n\n\nshow()\n",
+        "`show` now comes before what stood above it",
+    ),
+}
+"""Fixes that are unsafe, and why."""
+
 REFUSED = {
+    "a log that each worker would empty": (
+        "log = open('log.txt', 'w')\n\n\ndef note(x):\n    log.write(x)\n\n\nPool(2).map(note, ['a'])\n",
+        "`log = open('log.txt', 'w')` can't run again in every worker",
+    ),
+    "a folder that is there the second time": (
+        (
+            "import os\nos.mkdir('run')\nwords = open('words.txt').read()\n\n\ndef find(x):\n    return x in words\n\n"
+            "\nPool(2).map(find, ['a'])\n"
+        ),
+        "`os.mkdir('run')` can't run again in every worker",
+    ),
     "a worker reads it": (
         "scale = Pool(2).map(abs, [1])\n\n\ndef times(x):\n    return x * scale[0]\n\n\nPool(2).map(times, [1])\n",
         "`scale` is needed by a function or class that workers run",
@@ -749,6 +1057,14 @@ def test_safe(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", UNSAFE)
 def test_unsafe(name: str, tmp_path: Path) -> None:
     assert [safety for _, safety in offers(tmp_path, train=HEAD + UNSAFE[name])] == ["unsafe"]
+
+
+@pytest.mark.parametrize("name", DOUBTED)
+def test_unsafe_with_a_reason(name: str, tmp_path: Path) -> None:
+    text, reason = DOUBTED[name]
+    ((advice, safety),) = offers(tmp_path, train=HEAD + text)
+    assert safety == "unsafe"
+    assert reason in advice
 
 
 @pytest.mark.parametrize("name", REFUSED)

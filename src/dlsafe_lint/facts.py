@@ -156,7 +156,8 @@ class Block(NamedTuple):
     ``kind``: "body" (of a module, function or class), "if", "else", "loop", "try", "except", "finally", "with",
     "case", "guard" (runs only in the program's main module), "unguarded" (the other branch of a guard), "typing" (under
     ``TYPE_CHECKING``), "never" (switched off: ``if False``). ``parent`` is -1 for a body. ``test`` is what the
-    statement asks: the same for both branches of an ``if``; a ``case`` that matches anything asks for ``True``.
+    statement asks: the same for both branches of an ``if``; a ``case`` that matches anything asks for ``True``; an
+    ``except`` names what it catches, None for everything.
     """
 
     kind: str
@@ -967,11 +968,10 @@ class _Reader:
         self.block_of("try", node.body, at)
         for handler in node.handlers:
             self.statement = at
-            if handler.type is not None:
-                self.expr(handler.type)
+            caught = self.expr(handler.type) if handler.type is not None else None
             if handler.name:
                 self.bind(handler.name, "except")
-            self.block_of("except", handler.body, at)
+            self.block_of("except", handler.body, at, caught)
         self.block_of("else", node.orelse, at)
         self.block_of("finally", node.finalbody, at)
 

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dlsafe_lint.analysis.workers import Loader
-    from dlsafe_lint.facts import Store
+    from dlsafe_lint.facts import Block, Store
     from dlsafe_lint.finding import Confidence, StartMethod
 
 Kind: TypeAlias = Literal["loader", "pool", "process", "executor", "manager", "spawn"]
@@ -299,13 +299,34 @@ def _is_repeated(project: Project, facts: ModuleFacts, call: Call, setting: _Set
     if force is not None and force[0] != Constant(value=False):
         return False
     for block in facts.enclosing_blocks(call.statement):
-        if block.kind in ("guard", "try", *NOT_RUN):
+        if block.kind in ("guard", *NOT_RUN) or (block.kind == "try" and _is_caught(facts, block)):
             return False
         asked = [other for other in facts.calls if other.statement == block.statement] if block.kind != "body" else []
         # `if get_start_method(allow_none=True) is None`, `with suppress(RuntimeError)`
         if any(last(other.func) in ("get_start_method", "suppress") for other in asked):
             return False
     return True
+
+
+def _is_caught(facts: ModuleFacts, block: Block) -> bool:
+    """Whether a ``try`` may catch the RuntimeError of what runs in it: unless all that it catches is other errors."""
+    for handler in facts.blocks:
+        if handler.kind != "except" or handler.statement != block.statement:
+            continue
+        caught = handler.test.items if isinstance(handler.test, Collection) else [handler.test]
+        if not all(isinstance(each, Name) and each.id in _OTHER_ERRORS for each in caught):
+            return True
+    return False
+
+
+_OTHER_ERRORS = frozenset(
+    {
+        *("ValueError", "TypeError", "AttributeError", "ImportError", "ModuleNotFoundError", "OSError", "KeyError"),
+        *("NameError", "LookupError", "IndexError", "AssertionError", "PermissionError", "EnvironmentError"),
+        *("KeyboardInterrupt", "SystemExit", "NotImplementedError", "EOFError", "ArithmeticError"),
+    }
+)
+"""What does not catch a RuntimeError; a subclass of it doesn't either."""
 
 
 def _started_by_program(project: Project, facts: ModuleFacts) -> tuple[Start, tuple[Place, ...]] | None:

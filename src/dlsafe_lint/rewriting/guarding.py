@@ -16,15 +16,17 @@ import libcst as cst
 from dlsafe_lint.analysis import starts
 from dlsafe_lint.facts import Attribute, Name
 from dlsafe_lint.rewriting.captures import inside
+from dlsafe_lint.rewriting.effects import conflict, effects_of, is_check, is_once, settings_of
 from dlsafe_lint.rewriting.indenting import GUARD, Layout, Piece, can_be_cut, freezes, pieces, written
 from dlsafe_lint.rewriting.needs import (
     Workers,
+    changed_by,
+    differing,
     exported,
     finishing,
     imports_in_use,
     is_made_once,
     looks_around,
-    may_differ,
     needed,
     needed_by_workers,
     read_when_called,
@@ -36,9 +38,7 @@ from dlsafe_lint.rewriting.top_level import (
     Program,
     Unit,
     is_accumulator,
-    is_for_workers,
     is_later,
-    is_quiet,
     is_text,
     may_be_imported_for,
     read_program,
@@ -50,7 +50,7 @@ from dlsafe_lint.rule import Draft
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from dlsafe_lint.finding import Applicability
+    from dlsafe_lint.apis.effects import Effect
     from dlsafe_lint.project import Site
     from dlsafe_lint.rewriting.captures import File
     from dlsafe_lint.rule import Replacement
@@ -67,14 +67,25 @@ _HARMLESS = frozenset(
 _CELL = re.compile(r"# In\[[\d ]*\]:|# %%")
 """What stands above a cell of a notebook that was exported as a script."""
 
+_REPEATED: frozenset[Effect] = frozenset({"output", "files", "settings"})
+_SHOWN_DOUBTS = 2
+_LONG = 60
+
 _MESSAGE = f"put what runs the program under `{GUARD}`"
 
 
 class Guarded(NamedTuple):
-    """What becomes of a program without a guard: the fix, None if there is none, and in words what to do."""
+    """What becomes of a program without a guard.
+
+    Attributes:
+        draft: the fix, None if there is none.
+        help: in words what to do.
+        doubts: in words why the fix may not be safe, "" if it is; it goes behind the help.
+    """
 
     draft: Draft | None
     help: str
+    doubts: str = ""
 
 
 class _NotGuardedError(Exception):
@@ -86,11 +97,11 @@ class _Plan(NamedTuple):
 
     Attributes:
         moves: the indices of what moves, in order.
-        applicability: whether that is safe.
+        doubts: why that may not be safe, in words; none if it is.
     """
 
     moves: list[int]
-    applicability: Applicability
+    doubts: list[str]
 
 
 def guard_program(file: File, statements: Sequence[int]) -> Guarded:
@@ -113,12 +124,13 @@ def guard_start_method(file: File) -> Guarded:
 
 def _guarded(file: File, started: Sequence[int], calls: Sequence[int], help: str) -> Guarded:  # noqa: A002
     try:
-        return Guarded(_draft(file, started, calls), help)
+        draft, doubts = _draft(file, started, calls)
     except _NotGuardedError as why:
         return Guarded(None, f"{help}: {why}")
+    return Guarded(draft, help, f"; look out: {'; '.join(doubts[:_SHOWN_DOUBTS])}" if doubts else "")
 
 
-def _draft(file: File, started: Sequence[int], calls: Sequence[int]) -> Draft:
+def _draft(file: File, started: Sequence[int], calls: Sequence[int]) -> tuple[Draft, list[str]]:
     _check(file, alone=not started)
     program = read_program(file, started)
     seeds = {unit_at(program, number) for number in started}
@@ -131,7 +143,7 @@ def _draft(file: File, started: Sequence[int], calls: Sequence[int]) -> Draft:
             raise _NotGuardedError("a comment keeps it where it is")
         setters -= muted
     plan = _plan(program, seeds, setters, muted)
-    return _written(program, plan, "" if started else "set_start_method")
+    return _written(program, plan, "" if started else "set_start_method"), plan.doubts
 
 
 def _check(file: File, *, alone: bool) -> None:
@@ -191,11 +203,11 @@ def _plan(program: Program, seeds: set[int], setters: set[int], muted: set[int])
             demand(names, f"{{}} is needed when {what} is defined", unit.index)
     workers = needed_by_workers(program)
     demand(workers.certain, "{} is needed by a function or class that workers run")
-    risky = False
+    doubts: list[str] = []
     for name in sorted(workers.possible - workers.certain):
         found = needed(program, [name], moving=moving)
-        if found & moving:
-            risky = True
+        if found & moving or any(_is_once(program, index) for index in found):
+            doubts.append(f"a class that may be used in workers reads `{name}`, which they don't have then")
         else:
             reasons.update(dict.fromkeys(found - reasons.keys(), ""))
     for unit in units:
@@ -211,12 +223,31 @@ def _plan(program: Program, seeds: set[int], setters: set[int], muted: set[int])
         index > first and units[index].kind == "run" and _sets_start_method(program, units[index]) for index in kept
     ):
         raise _NotGuardedError("a comment keeps `set_start_method` where it is")
-    border = _border(program, first, stays | {i for i in kept if _sets_start_method(program, units[i])})
+    stays |= {index for index in kept if _sets_start_method(program, units[index])}
     if not seeds:
-        return _only_apart(program, apart, setters, risky=risky)
-    moves = _moving(program, border, first, stays, apart)
+        return _only_apart(program, apart, setters, doubts)
+    stays = _in_order(program, stays, first, moving)
+    stays |= _preparing(program, workers, first, moving)
+    stays = _settings(program, stays, first, moving)
+    moves = _moving(program, first, stays, apart)
     _check_order(program, moves, apart)
-    return _Plan(sorted(moves | apart), _applicability(program, moves | apart, workers, risky=risky))
+    for unit in units:
+        if unit.index in stays and unit.index not in moves and _is_once(program, unit.index):
+            raise _NotGuardedError(f"{_shown(program, unit)} can't run again in every worker, and what stays needs it")
+    moves |= apart
+    return _Plan(sorted(moves), [*_doubts(program, moves, first, workers), *doubts])
+
+
+def _is_once(program: Program, index: int) -> bool:
+    """Whether a statement runs something that can't be repeated."""
+    unit = program.units[index]
+    return unit.kind in ("run", "setting") and is_once(program.file, unit.node)
+
+
+def _shown(program: Program, unit: Unit) -> str:
+    """Return the first line of a statement, in short."""
+    first = program.file.tree.module.code_for_node(unit.node).strip().partition("\n")[0]
+    return f"`{first}`" if len(first) <= _LONG else f"`{first[: _LONG - 1].rstrip()}…`"
 
 
 def _sets_start_method(program: Program, unit: Unit) -> bool:
@@ -266,29 +297,122 @@ def _is_tied(file: File, site: Site, seen: set[Site]) -> bool:
     return False
 
 
-def _border(program: Program, first: float, stays: set[int]) -> int:
-    """Return where what may move begins: everything above stays, because something that stays depends on it.
+def _in_order(program: Program, stays: set[int], first: float, moving: set[int]) -> set[int]:
+    """Return what stays, with what must stay because something that stays below may depend on what it does.
 
     In a notebook, whose cells import what they need, an import that nothing else uses moves like the rest.
     """
     units = program.units
-    used = imports_in_use(program, stays)
+    stays = set(stays)
     cells = _has_cells(program)
-    border = 0
-    waiting = False
+    while True:
+        used = imports_in_use(program, stays)
+        imports = {u.index for u in units if u.kind == "import" and (not cells or u.index in used)}
+        imports |= {u.index for u in units if u.kind == "definition"}
+        found: set[int] = set()
+        for unit in units:
+            if unit.index >= first or unit.index in stays or unit.kind not in ("run", "setting"):
+                continue
+            done = effects_of(program.file, unit.node)
+            check = is_check(program.file, unit.node)
+            for below in units[unit.index + 1 :]:
+                if below.index >= first:
+                    break
+                if below.index in imports:
+                    depends = may_be_imported_for(program, unit, below)
+                elif check and (below.index in stays or below.kind == "constant"):
+                    depends = _asks_about(program, unit, below)
+                else:
+                    runs = below.index in stays and below.kind in ("run", "setting")
+                    depends = runs and conflict(done, effects_of(program.file, below.node))
+                if depends:
+                    found |= {unit.index} | _inputs(program, unit, moving)
+                    break
+        if found <= stays:
+            return stays
+        stays |= found
+
+
+def _asks_about(program: Program, check: Unit, below: Unit) -> bool:
+    """Whether a check may be one of what a statement below it reads: a variable of both, the command line."""
+    imported = {name for unit in program.units for name, hows in unit.binds.items() if hows == {"import"}}
+    if check.now & below.now - imported:
+        return True
+    code = program.file.tree.module.code_for_node
+    return all("sys.argv" in code(unit.node) for unit in (check, below))
+
+
+def _inputs(program: Program, unit: Unit, moving: set[int]) -> set[int]:
+    """Return what must run before a statement that stays."""
+    names = unit.now | read_when_called(program, unit.called)
+    found = needed(program, names, unit.index, moving)
+    if late := found & moving:
+        raise _NotGuardedError(f"{_shown(program, unit)} needs {_shown(program, program.units[min(late)])}")
+    return found
+
+
+def _settings(program: Program, stays: set[int], first: float, moving: set[int]) -> set[int]:
+    """Return what stays, with the settings that each worker may make for itself, in the order in which they stand."""
+    units = program.units
+    stays = set(stays)
+    above: set[Effect] = set()
+    moved = False
+    loaders = _only_loaders(program)
     for unit in units:
         if unit.index >= first:
             break
-        wanted = unit.index in stays or is_for_workers(unit)
-        imports = unit.kind in ("import", "definition") and (not cells or unit.index in used)
-        if (wanted and unit.kind in ("run", "setting")) or (waiting and imports):
-            border = unit.index + 1
-        waiting |= may_be_imported_for(unit)
-    return border
+        if unit.index in stays or unit.kind not in ("run", "setting"):
+            continue
+        done = effects_of(program.file, unit.node)
+        if unit.kind == "setting":
+            inputs = {i for i in _inputs(program, unit, moving) if units[i].kind in ("run", "setting")}
+            wanted = not moved or settings_of(program.file, unit.node, loaders=loaders)
+            again = not is_once(program.file, unit.node)
+            if wanted and again and inputs <= stays and not conflict(above, done):
+                stays |= {unit.index} | _inputs(program, unit, moving)
+                continue
+        moved = True
+        above |= done
+    return stays
 
 
-def _moving(program: Program, border: int, first: float, stays: set[int], apart: set[int]) -> set[int]:
-    """Return what moves below the border: the file's tail, or all that is neither defined nor needed."""
+def _preparing(program: Program, workers: Workers, first: float, moving: set[int]) -> set[int]:
+    """Return what sets what workers read, where that takes nothing but what may run again.
+
+    Attributes of modules that are set, and calls of functions of the file that change its names: ``fill(table)``.
+    """
+    found: set[int] = set()
+    for unit in program.units:
+        if unit.index >= first or unit.kind not in ("run", "setting"):
+            continue
+        match unit.node:
+            case cst.Assign() if unit.kind == "setting":
+                read = unit.now & workers.possible
+            case cst.Expr(value=cst.Call()):
+                read = changed_by(program, unit.called) & workers.possible
+            case _:
+                continue
+        if read:
+            wanted = {unit.index} | _inputs(program, unit, moving)
+            if all(_may_repeat(program, index) for index in wanted):
+                found |= wanted
+    return found
+
+
+def _may_repeat(program: Program, index: int) -> bool:
+    """Whether a statement does no harm in a worker, as far as it is known what it does."""
+    node = program.units[index].node
+    return effects_of(program.file, node) <= _REPEATED and not is_once(program.file, node)
+
+
+def _only_loaders(program: Program) -> bool:
+    """Whether all workers that the program starts are those of loaders, which torch seeds."""
+    file = program.file
+    return all(each.start.kind == "loader" for each in starts.unguarded(file.project, file.facts))
+
+
+def _moving(program: Program, first: float, stays: set[int], apart: set[int]) -> set[int]:
+    """Return what moves: all that is neither defined nor needed, from the first statement on that runs something."""
     units = program.units
     blocked = next((unit.index for unit in units if unit.kind == "other guard"), None)
     if blocked is not None and blocked > first and any(index > blocked for index in _running(units)):
@@ -296,29 +420,33 @@ def _moving(program: Program, border: int, first: float, stays: set[int], apart:
     end = len(units) if blocked is None or blocked < first else blocked
     fixed = stays | imports_in_use(program, stays)
     fixed |= {unit.index for unit in units if unit.kind in ("def", "definition", "other guard")}
-    tail = max((index + 1 for index in fixed if border <= index < end), default=border)
-    begin = border
-    if tail <= first:
-        early = units[border:tail]
-        if not any(unit.kind == "run" and not is_quiet(unit) and unit.index not in apart for unit in early):
-            begin = tail
+    tail = max((index + 1 for index in fixed if index < min(end, first)), default=0)
     moves: set[int] = set()
     cells = _has_cells(program)
-    running = any(unit.kind == "guard" for unit in units[:begin])
-    for unit in units[begin:end]:
+    running = False
+    for unit in units[:end]:
         if unit.index in fixed or unit.index in apart:
             continue
-        passive = unit.kind in ("constant", "setting") and not is_accumulator(unit)
+        early = unit.kind == "constant" and unit.index < tail and not _reads_moved(program, unit, moves)
+        if early and (not running or all(name.isupper() for name in unit.binds)) and unit.binds:
+            continue
+        passive = unit.kind == "constant" and not is_accumulator(unit)
         running |= unit.kind == "guard" or not (passive or unit.kind == "import")
         if running and unit.kind != "guard" and (unit.kind != "import" or cells or unit.index > first):
             moves.add(unit.index)
-    for unit in reversed(units[max(begin, 1) : end]):
+    for unit in reversed(units[1:end]):
         if is_text(unit.node) and unit.index + 1 < end and "guard" not in units[unit.index + 1].kind:
             # a string that says what comes next
             moves.discard(unit.index)
             if unit.index + 1 in moves:
                 moves.add(unit.index)
     return moves
+
+
+def _reads_moved(program: Program, unit: Unit, moves: set[int]) -> bool:
+    """Whether a statement reads or binds a name that something that moves gives a value."""
+    names = {name for index in moves for name in (*program.units[index].binds, *program.units[index].changes)}
+    return bool(names & (unit.now | unit.binds.keys()))
 
 
 def _has_cells(program: Program) -> bool:
@@ -341,7 +469,9 @@ def _check_order(program: Program, moves: set[int], apart: set[int]) -> None:
         above = [units[index] for index in sorted(moves) if index < unit.index]
         if not above:
             continue
-        if unit.kind == "import" and any(may_be_imported_for(each) and each.kind == "setting" for each in above):
+        if unit.kind == "import" and any(
+            each.kind == "setting" and may_be_imported_for(program, each, unit) for each in above
+        ):
             raise _NotGuardedError("an import depends on a setting that is made between statements that run")
         for name in unit.binds:
             others = [each for each in units[: unit.index] if name in each.binds]
@@ -360,7 +490,7 @@ def _check_order(program: Program, moves: set[int], apart: set[int]) -> None:
                 raise _NotGuardedError(f"`{name}` is defined inside of it, where workers don't find it")
 
 
-def _only_apart(program: Program, apart: set[int], setters: set[int], *, risky: bool) -> _Plan:
+def _only_apart(program: Program, apart: set[int], setters: set[int], doubts: list[str]) -> _Plan:
     """Return the plan that takes the calls of ``set_start_method`` to the guard, and nothing else."""
     units = program.units
     guards = [unit.index for unit in units if "guard" in unit.kind]
@@ -370,28 +500,57 @@ def _only_apart(program: Program, apart: set[int], setters: set[int], *, risky: 
     if setters - moves:
         raise _NotGuardedError("it stands below the guard")
     passed = [unit for unit in units[min(moves) : guards[0]] if unit.index not in moves]
-    certain = all(unit.kind in ("def", "constant") for unit in passed) and not risky
-    imported = starts.importers(program.file.project, program.file.facts)
-    return _Plan(sorted(moves), "safe" if certain and not imported else "unsafe")
+    doubts = list(doubts)
+    for unit in passed:
+        if unit.kind not in ("def", "constant"):
+            doubts.append(f"{_shown(program, unit)} then runs before the start method is set")
+            break
+    return _Plan(sorted(moves), [*doubts, *_importing(program)])
 
 
-def _applicability(program: Program, moves: set[int], workers: Workers, *, risky: bool) -> Applicability:
-    """Return whether the plan is safe.
+def _importing(program: Program) -> list[str]:
+    """Return that others import the file, who then no longer run what moves."""
+    importers = starts.importers(program.file.project, program.file.facts)
+    names = [each.path.rpartition("/")[2] for each, _ in importers]
+    return [f"`{name}` imports this file, and no longer runs that then" for name in names[:1]]
 
-    It is where what moves is the file's tail, nothing that may run in a worker needs it, nothing else runs, what
-    workers read of the file always is what the file says, and nobody imports the file.
+
+def _doubts(program: Program, moves: set[int], first: float, workers: Workers) -> list[str]:
+    """Return why a plan may not be safe.
+
+    It is where what moves only passes constants and settings, nothing that may run in a worker needs it, nothing else
+    runs again there, what workers read of the file always is what the file says, and nobody imports the file.
     """
-    file = program.file
-    below = [unit for unit in program.units[min(moves) :] if unit.index not in moves and unit.kind != "guard"]
-    bound = {name for index in moves for name in program.units[index].binds}
-    read = {
-        name for unit in program.units if unit.index not in moves and unit.kind == "constant" for name in unit.later
-    }
-    if below or risky or bound & (workers.possible | read) or looks_around(program) or _is_entry_point(file):
-        return "unsafe"
-    if any(unit.kind == "run" and unit.index not in moves for unit in program.units) or may_differ(program, workers):
-        return "unsafe"  # it runs again in every worker, or what it changes isn't changed there
-    return "unsafe" if starts.importers(file.project, file.facts) else "safe"
+    file, units = program.file, program.units
+    loaders = _only_loaders(program)
+    found: list[str] = []
+    if again := [unit for unit in units if unit.kind == "run" and unit.index not in moves]:
+        worst = next((unit for unit in again if effects_of(file, unit.node)), again[-1])
+        found.append(f"every worker runs {_shown(program, worst)} again, which it needs")
+    for index in sorted(moves):
+        unit = units[index]
+        made = settings_of(file, unit.node, loaders=loaders) if index < first else []
+        if made:
+            found.append(f"workers no longer have what `{made[0]}` sets")
+            break
+    found += [
+        f"workers don't see what the program makes of `{name}` after it has set it"
+        for name in differing(program, workers)[:1]
+    ]
+    bound = {name for index in moves for name in units[index].binds}
+    read = {name for unit in units if unit.index not in moves and unit.kind == "constant" for name in unit.later}
+    if names := bound & (workers.possible | read):
+        found.append(f"`{min(names)}`, which something that stays may read in a worker, is not set there")
+    below = [unit for unit in units[min(moves) :] if unit.index not in moves]
+    if passed := [unit for unit in below if unit.kind in ("def", "definition", "import", "other guard")]:
+        what = title_of(passed[0]) if passed[0].kind == "def" else _shown(program, passed[0])
+        found.append(f"{what} now comes before what stood above it")
+    looks = looks_around(program)
+    if looks.sets or looks.blind:
+        found.append("the program looks names of this file up by strings")
+    if _is_entry_point(file):
+        found.append("a command that is installed runs this file by importing it")
+    return [*found, *_importing(program)]
 
 
 def _written(program: Program, plan: _Plan, only: str) -> Draft:
@@ -424,7 +583,7 @@ def _written(program: Program, plan: _Plan, only: str) -> Draft:
     first = units[min(under)].line
     above = [module.code_for_node(node) for node in (*module.header, *module.body[:first])]
     whole: dict[cst.CSTNode, Replacement] = {module: cst.parse_module(text)}
-    return Draft(title, whole, plan.applicability, defines, unbinds, alone_from=sum(map(len, above)))
+    return Draft(title, whole, "unsafe" if plan.doubts else "safe", defines, unbinds, alone_from=sum(map(len, above)))
 
 
 def _cuts(program: Program, under: set[int]) -> tuple[list[list[int]], list[set[int]]]:
@@ -461,12 +620,19 @@ def _head(program: Program, moves: set[int], guards: list[int]) -> str:
     needed |= {name for index in moves if any(True for _ in _inner(units[index])) for name in units[index].later}
     nodes = [node for index in moves for node in inside(units[index].node)]
     blocked = any(isinstance(node, (cst.Global, cst.ImportStar, cst.FunctionDef, cst.ClassDef)) for node in nodes)
-    if names & needed or blocked or looks_around(program) or (guards and max(moves) > guards[0]):
+    if names & needed or blocked or _by_string(program) or (guards and max(moves) > guards[0]):
         return ""
     if all(isinstance(units[index].node, cst.Expr) and not names for index in moves) and len(moves) == 1:
         return ""
     hinted = any(scope.returns is not None or any(each.annotation for each in scope.params) for scope in facts.scopes)
     return "def main() -> None:" if hinted else "def main():"
+
+
+def _by_string(program: Program) -> bool:
+    """Whether the file looks anything up by a string, which finds no local variable."""
+    looks = looks_around(program)
+    names = {node.func.value for node in program.file.tree.calls if isinstance(node.func, cst.Name)}
+    return looks.sets or looks.blind or bool(names & {"eval", "exec", "globals"})
 
 
 def _inner(unit: Unit) -> Iterator[cst.CSTNode]:

@@ -129,8 +129,9 @@ def written(module: cst.Module, layout: Layout) -> str:
     """Return the text of a module whose pieces are laid out anew."""
     header, footer = ([module.code_for_node(each) for each in lines] for lines in (module.header, module.footer))
     last = max((*layout.stays, *layout.first, *layout.guarded), key=lambda piece: piece.index)
-    above = _stacked([each for each in layout.stays if each.index < layout.at])
-    below = _stacked([each for each in layout.stays if each.index > layout.at])
+    gone = [*layout.first, *layout.guarded]
+    above = _stacked([each for each in layout.stays if each.index < layout.at], gone)
+    below = _stacked([each for each in layout.stays if each.index > layout.at], gone)
     inner: list[str] = []
     if last in layout.guarded and not is_guard(last.node):
         inner, footer = footer, []
@@ -145,6 +146,10 @@ def _guard(module: cst.Module, layout: Layout, footer: list[str], *, first: bool
     """Return the lines of the guard, those of the function made of what it holds before it."""
     newline = module.default_newline
     apart = [] if first else [newline, newline]
+    if layout.guarded and not is_guard(layout.guarded[0].node):
+        apart += [
+            line for line in itertools.takewhile(lambda line: not line.strip(), layout.guarded[0].above) if "\f" in line
+        ]
     own = next((each for each in reversed(layout.guarded) if is_guard(each.node)), None)
     above, head, early, rest, indent = apart, [f"{GUARD}{newline}"], list[str](), list[str](), module.default_indent
     at = len(layout.guarded)
@@ -154,8 +159,10 @@ def _guard(module: cst.Module, layout: Layout, footer: list[str], *, first: bool
         neighbour_stays = any(each.index == own.index - 1 for each in layout.stays)
         above = own.above if neighbour_stays else [*apart, *_without_blanks(own.above)]
     front = [line for each in layout.first for line in _moved(module, [each], indent)] + early
-    before = _moved(module, layout.guarded[:at], indent)
-    after = _moved(module, layout.guarded[at + 1 :], indent)
+    before = _moved(module, layout.guarded[:at], indent, layout.stays)
+    after = _moved(module, layout.guarded[at + 1 :], indent, layout.stays)
+    if own is not None and rest and not layout.head and len(before) > 1 and _blanks(own.above) and rest[0].strip():
+        rest = [newline, *rest]
     if after and rest and layout.guarded[at + 1].above and not layout.guarded[at + 1].above[0].strip():
         after = [newline, *after]
     end = _indented(footer, frozenset(), indent)
@@ -165,13 +172,17 @@ def _guard(module: cst.Module, layout: Layout, footer: list[str], *, first: bool
     return [*above, *head, *front, *before, *rest, *after, *end]
 
 
-def _moved(module: cst.Module, guarded: Sequence[Piece], indent: str) -> list[str]:
+def _moved(module: cst.Module, guarded: Sequence[Piece], indent: str, stays: Sequence[Piece] = ()) -> list[str]:
     """Return the lines of pieces that go under the guard; of a guard among them, what it holds."""
     lines: list[str] = []
     last: Piece | None = None
     for each in guarded:
         code, inside = _dedented(module, each) if is_guard(each.node) else (each.code, each.inside)
-        above = _spaced(each, last) if last is not None else _without_blanks(each.above)
+        above = (
+            _spaced(each, last, stays)
+            if last is not None
+            else [*itertools.dropwhile(lambda line: not line.strip(), each.above)]
+        )
         shifted = frozenset(at + len(above) for at in inside)
         lines += _indented([*above, *code], shifted, indent)
         last = each
@@ -219,31 +230,46 @@ def _dedented(module: cst.Module, guard: Piece) -> tuple[list[str], frozenset[in
     return [line if at in inside else line.removeprefix(indent) for at, line in enumerate(lines)], inside
 
 
-def _stacked(stays: Iterable[Piece]) -> list[str]:
-    """Return the lines of what stays; functions and classes are set apart from what now stands beside them."""
+def _stacked(stays: Iterable[Piece], gone: Sequence[Piece]) -> list[str]:
+    """Return the lines of what stays.
+
+    Where something between has gone, the longer run of blank lines around it stays; functions and classes are set apart
+    from what now stands beside them.
+    """
     lines: list[str] = []
     last: Piece | None = None
     for each in stays:
         above = each.above
-        if last is not None and last.index != each.index - 1 and (each.defines or last.defines):
-            rest = _without_blanks(above)
+        if last is not None and last.index != each.index - 1:
+            between = [piece.above for piece in gone if last.index < piece.index < each.index]
+            count = max((_blanks(one) for one in (above, *between)), default=0)
+            if each.defines or last.defines:
+                count = max(2, count)
             newline = re.sub(r"[^\r\n]", "", each.code[-1])
-            above = [*[newline] * max(2, len(above) - len(rest)), *rest]
+            above = [*[newline] * (count - _blanks(above)), *above]
         lines += [*above, *each.code]
         last = each
     return lines
 
 
-def _spaced(piece: Piece, last: Piece) -> list[str]:
+def _blanks(lines: Sequence[str]) -> int:
+    """Return how many blank lines others begin with."""
+    return len(lines) - len(_without_blanks(lines))
+
+
+def _spaced(piece: Piece, last: Piece, stays: Sequence[Piece]) -> list[str]:
     """Return what stands above a piece that moves: at most one blank line where it has a new neighbour."""
-    rest = _without_blanks(piece.above)
     if last.index == piece.index - 1:
         return piece.above
-    return [*piece.above[: len(piece.above) - len(rest)][:1], *rest]
+    between = [each.above for each in stays if last.index < each.index < piece.index]
+    count = min(1, max(_blanks(one) for one in (piece.above, *between)))
+    newline = re.sub(r"[^\r\n]", "", last.code[-1])
+    return [*[newline] * count, *_without_blanks(piece.above)]
 
 
 def _without_blanks(lines: Sequence[str]) -> list[str]:
-    return list(itertools.dropwhile(lambda line: not line.strip(), lines))
+    """Return lines without the blank ones that they begin with; a form feed is none."""
+    return list(itertools.dropwhile(lambda line: not line.strip(" \t\r\n"), lines))
 
 
 def _indented(lines: Sequence[str], inside: frozenset[int], indent: str) -> list[str]:

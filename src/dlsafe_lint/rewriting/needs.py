@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
@@ -12,8 +13,9 @@ from dlsafe_lint.analysis.workers import is_dataset
 from dlsafe_lint.facts import Collection, Name
 from dlsafe_lint.facts import Literal as Constant
 from dlsafe_lint.project import Site, Where
-from dlsafe_lint.rewriting.captures import inside
-from dlsafe_lint.rewriting.top_level import Program, Unit, is_future, unit_at
+from dlsafe_lint.rewriting.captures import binder, inside
+from dlsafe_lint.rewriting.effects import changes_arguments
+from dlsafe_lint.rewriting.top_level import Program, Unit, is_future, is_later, sets_names, unit_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,7 +74,7 @@ def needed(program: Program, names: Iterable[str], before: float = math.inf, mov
         for unit in program.makers(name):
             if unit.index >= limit or "guard" in unit.kind:
                 continue
-            if unit.index in moving and name not in unit.binds and name not in unit.changes:
+            if name not in unit.binds and name not in unit.changes and (unit.index in moving or name in program.fixed):
                 continue
             if unit.index not in found:
                 found.add(unit.index)
@@ -100,6 +102,45 @@ def read_when_called(program: Program, names: Iterable[str]) -> set[str]:
     return found
 
 
+def changed_by(program: Program, names: Iterable[str]) -> set[str]:
+    """Return the names of the module that functions with these names change when they are called.
+
+    They set them with ``global``, or do more with their values than read.
+
+    Args:
+        program: the file.
+        names: the names of the functions.
+    """
+    file = program.file
+    found: set[str] = set()
+    seen: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for unit in program.units:
+            if "def" not in unit.binds.get(name, ()):
+                continue
+            todo += unit.later
+            for scope in file.facts.scopes:
+                if scope.name == name and scope.parent == 0:
+                    found |= {each for each, how in scope.declared.items() if how == "global"}
+            wanted = {each for each in unit.later - program.fixed if not _is_defined(program, each)}
+            for node in inside(unit.node):
+                named = isinstance(node, cst.Name) and node.value in wanted and binder(file, node) == 0
+                if named and not _only_reads(file, node):
+                    found.add(cst.ensure_type(node, cst.Name).value)
+    return found
+
+
+def _is_defined(program: Program, name: str) -> bool:
+    """Whether a name is that of a function, a class or an import."""
+    hows = {how for unit in program.units for how in unit.binds.get(name, ())}
+    return hows <= {"def", "class", "import"}
+
+
 def needed_by_workers(program: Program) -> Workers:
     """Return the names that functions and classes read which may run in workers.
 
@@ -119,55 +160,112 @@ def needed_by_workers(program: Program) -> Workers:
                 certain.add(name)
             if "class" in hows:
                 (certain if _is_dataset(file, name) else possible).add(name)
-    if looks_around(program):
-        possible |= {name for unit in program.units for name, hows in unit.binds.items() if hows & {"def", "class"}}
-    reads = [_reads(program, each) for each in (certain, certain | possible)]
+    possible |= looks_around(program).reads
+    given = _given_to_workers(file)
+    reads = [_reads(program, each) - given for each in (certain, certain | possible)]
     return Workers(reads[0], reads[1])
 
 
-_FIXED_CALLS = frozenset(
-    {"int", "float", "str", "bool", "bytes", "tuple", "frozenset", "len", "min", "max", "round", "abs", "range"}
-)
-_FIXED_LIBRARIES = ("torch.device", "os.path.", "pathlib.", "os.cpu_count", "re.compile")
-"""What returns values that nobody changes in place; a dot at the end stands for all of a module."""
+def differing(program: Program, workers: Workers) -> list[str]:
+    """Return the names that may have other values in workers than in the program, which goes on to change them.
 
-
-def may_differ(program: Program, workers: Workers) -> bool:
-    """Whether workers may find other values of the file's names than the program, which goes on to change them.
-
-    A number that a function sets with ``global``, a list or an object that is filled, the state of another module.
+    A number that a function sets with ``global``, a list or an object that is filled, the state of another module. A
+    function that nobody calls by name is handed to something: the initializer of a pool, which runs in each worker.
     """
     facts, project = program.file.facts, program.file.project
-    set_by_functions = {name for scope in facts.scopes for name, how in scope.declared.items() if how == "global"}
+    called = {call.func.id for call in facts.calls if isinstance(call.func, Name)}
+    set_by_functions = {
+        name
+        for scope in facts.scopes
+        for name, how in scope.declared.items()
+        if how == "global" and (scope.name in called or scope.parent != 0)
+    }
+    found: list[str] = []
     for unit in program.units:
-        for name in workers.possible & unit.binds.keys():
+        for name in sorted(workers.possible & unit.binds.keys()):
             if unit.kind in ("constant", "setting", "run") and (
-                name in set_by_functions or not _is_fixed(program.file, unit.node)
+                name in set_by_functions or not (name in program.fixed or _is_left_alone(program, unit, name))
             ):
-                return True
+                found.append(name)
             if "import" in unit.binds[name]:
                 for value in project.values(Name(name), Where(facts, 0, unit.number)):
                     other = project.modules.get(value.site.path if value.site else value.name)
                     is_state = value.kind not in ("function", "class", "external", "module", "unknown")
                     if is_state or (other is not None and any("global" in s.declared.values() for s in other.scopes)):
-                        return True
-    return False
+                        found.append(name)
+    return list(dict.fromkeys(found))
 
 
-def _is_fixed(file: File, node: cst.CSTNode) -> bool:
-    """Whether a statement gives names values that can't be changed in place."""
-    for each in inside(node):
-        match each:
-            case cst.List() | cst.Dict() | cst.Set() | cst.ListComp() | cst.DictComp() | cst.SetComp():
-                return False
-            case cst.Call(func=cst.Name(value=builtin)) if builtin in _FIXED_CALLS:
-                continue
-            case cst.Call():
-                call = file.facts.calls[file.tree.numbers[each]] if each in file.tree.numbers else None
-                name = file.project.callee(file.facts, call) if call is not None else ""
-                if not any(name.startswith(one) if one.endswith(".") else name == one for one in _FIXED_LIBRARIES):
-                    return False
-    return True
+def _given_to_workers(file: File) -> set[str]:
+    """Return the names of the module that the initializer of a pool, or of a loader's workers, sets in each worker."""
+    facts = file.facts
+    makers = {"initializer", "worker_init_fn"}
+    functions = {
+        value.id
+        for call in facts.calls
+        for key, value in (*call.keywords, *(("initializer", each) for each in call.args[1:2]))
+        if key in makers and isinstance(value, Name)
+    }
+    return {
+        name
+        for scope in facts.scopes
+        if scope.name in functions and scope.parent == 0
+        for name, how in scope.declared.items()
+        if how == "global"
+    }
+
+
+_READING = frozenset(
+    {
+        *("get", "items", "keys", "values", "index", "count", "copy", "join", "format", "split", "startswith"),
+        *("endswith", "lower", "upper", "strip", "replace", "union", "intersection", "difference", "issubset"),
+    }
+)
+"""Methods of containers and strings that change nothing."""
+
+
+def _is_left_alone(program: Program, unit: Unit, name: str) -> bool:
+    """Whether a name is bound to a literal container, once, that nothing in the file changes or keeps."""
+    file = program.file
+    if unit.kind != "constant" or len([each for each in program.units if name in each.binds]) != 1:
+        return False
+    value = unit.node.value if isinstance(unit.node, (cst.Assign, cst.AnnAssign)) else None
+    if value is None or not all(_is_plain(each) for each in inside(value)):
+        return False
+    return all(_only_reads(file, node) for node in file.tree.names(name) if binder(file, node) == 0)
+
+
+def _is_plain(node: cst.CSTNode) -> bool:
+    """Whether a node may stand in a container of plain values: no name, no call."""
+    return not isinstance(node, (cst.Name, cst.Call, cst.Attribute, cst.Lambda))
+
+
+def _only_reads(file: File, node: cst.CSTNode) -> bool:
+    """Whether what is done with a container where it is named leaves it as it is."""
+    parents = file.tree.parents
+    around = parents[node]
+    while isinstance(around, cst.Subscript) and around.value is node:
+        node, around = around, parents[around]
+        if (
+            isinstance(around, (cst.AssignTarget, cst.AugAssign, cst.Del))
+            and getattr(around, "value", None) is not node
+        ):
+            return False
+    match around:
+        case cst.AssignTarget() | cst.AnnAssign():
+            return isinstance(node, cst.Name)
+        case cst.Attribute(value=owner, attr=cst.Name(value=method)) if owner is node:
+            return method in _READING
+        case cst.Arg():
+            call = parents[around]
+            return isinstance(call, cst.Call) and not changes_arguments(file, call)
+    return isinstance(
+        around,
+        (
+            *(cst.For, cst.CompFor, cst.Comparison, cst.ComparisonTarget, cst.BinaryOperation, cst.If, cst.IfExp),
+            *(cst.FormattedStringExpression, cst.Index, cst.BooleanOperation, cst.UnaryOperation, cst.Assert),
+        ),
+    )
 
 
 def _reads(program: Program, names: Iterable[str]) -> set[str]:
@@ -192,16 +290,59 @@ def _is_dataset(file: File, name: str) -> bool:
     return any(is_dataset(file.project, Site(file.facts.path, scope.index)) is not None for scope in scopes)
 
 
-def looks_around(program: Program) -> bool:
-    """Whether the file looks names of the module up by their strings."""
-    facts = program.file.facts
-    for call in facts.calls:
-        name = call.func.id if isinstance(call.func, Name) else ""
-        if name in ("globals", "eval", "exec"):
-            return True
-        if name in ("vars", "locals", "dir") and not call.args and facts.runs_at_import(call.scope):
-            return True
-    return False
+class Looks(NamedTuple):
+    """What a file looks up by strings.
+
+    Attributes:
+        reads: the names of functions and classes that it may get hold of, and hand to workers.
+        sets: whether it may give any name of the module another value.
+        blind: whether it looks up a name that isn't written down.
+    """
+
+    reads: set[str]
+    sets: bool
+    blind: bool
+
+
+def looks_around(program: Program) -> Looks:
+    """Return what the file looks up by strings: with ``eval``, ``exec``, ``globals``, or ``vars`` of the module.
+
+    What ``eval(text)(…)`` finds is called there and then: so no worker runs it, but for an object of a class, and
+    classes count anyway.
+    """
+    file = program.file
+    defined = {name for unit in program.units for name, hows in unit.binds.items() if hows & {"def", "class"}}
+    reads: set[str] = set()
+    blind = False
+    for node in file.tree.calls:
+        name = node.func.value if isinstance(node.func, cst.Name) else ""
+        own = name in ("vars", "locals", "dir") and not node.args and not is_later(file, node)
+        if not (own or name in ("globals", "eval", "exec")) or file.facts.resolve(name, 0) >= 0:
+            continue
+        around = file.tree.parents[node]
+        text = _text(node.args[0].value) if node.args else ""
+        if name in ("eval", "exec") and text is not None:
+            reads |= defined & set(re.findall(r"\w+", text))
+            continue
+        looked_up: cst.CSTNode = node
+        if isinstance(around, cst.Subscript) and around.value is node:
+            key = _text(around.slice[0].slice.value) if isinstance(around.slice[0].slice, cst.Index) else None
+            looked_up, around = around, file.tree.parents[around]
+            if key is not None:
+                reads |= defined & {key}
+                continue
+        blind = True
+        if not (isinstance(around, cst.Call) and around.func is looked_up):
+            reads |= defined
+    return Looks(reads, sets_names(file, file.tree.parents), blind)
+
+
+def _text(node: cst.BaseExpression) -> str | None:
+    """Return the value of a string that is written down, None for anything else."""
+    if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
+        value = node.evaluated_value
+        return value if isinstance(value, str) else None
+    return None
 
 
 def exported(program: Program) -> set[str]:

@@ -10,7 +10,18 @@ import libcst as cst
 
 from dlsafe_lint.apis import BUILTINS
 from dlsafe_lint.facts import Attribute, Call, Name, Subscript
+from dlsafe_lint.project import Where
 from dlsafe_lint.rewriting.captures import binder, inside
+from dlsafe_lint.rewriting.effects import (
+    callee,
+    changes_arguments,
+    effects_of,
+    is_imported,
+    is_in_place,
+    is_repeatable,
+    qualified,
+    running,
+)
 from dlsafe_lint.rewriting.indenting import is_guard
 
 if TYPE_CHECKING:
@@ -46,12 +57,6 @@ _PURE_METHODS = frozenset(
 
 _SETTERS = ("set", "seed", "manual_seed", "filterwarnings", "simplefilter", "basicConfig", "disable", "enable", "use")
 """How the names of functions start that set something for the whole process."""
-
-_FOR_WORKERS = (
-    *("set_default_dtype", "set_default_tensor_type", "set_num_threads", "setNumThreads", "set_sharing_strategy"),
-    *("filterwarnings", "simplefilter", "setrecursionlimit", "setrlimit", "set_option"),
-)
-"""Settings that workers need as well."""
 
 _IN_PARENT = ("torch.optim.", "torch.nn.", "threading.", "signal.", "atexit.", "concurrent.futures.Thread")
 
@@ -97,11 +102,19 @@ class Unit:
 
 
 class Program(NamedTuple):
-    """A file as a list of statements."""
+    """A file as a list of statements.
+
+    Attributes:
+        file: the file.
+        units: its statements.
+        values: the names of its functions and classes that are not only called.
+        fixed: the names whose values can't be changed in place, and are the same in every process.
+    """
 
     file: File
     units: list[Unit]
     values: set[str]
+    fixed: set[str]
 
     def makers(self, name: str) -> list[Unit]:
         """Return the statements that give a name its value, or change that."""
@@ -135,17 +148,21 @@ def read_program(file: File, started: Sequence[int]) -> Program:
     changes: list[set[str]] = [set() for _ in nodes]
     for statement, name in _changes(file):
         changes[bisect_right(numbers, statement) - 1].add(name)
+    given = {name for each in binds for name, hows in each.items() if hows.isdisjoint(("import", "def", "class"))}
+    for index, (piece, _) in enumerate(nodes):
+        if sets_names(file, running(piece)):
+            changes[index] |= given
     handles: list[set[str]] = [set() for _ in nodes]
     for statement, name in _handles(file):
         handles[bisect_right(numbers, statement) - 1].add(name)
-    running = {bisect_right(numbers, number) - 1 for number in started}
+    starting = {bisect_right(numbers, number) - 1 for number in started}
     units = [
         Unit(
             index,
             node,
             line,
             numbers[index],
-            "run" if index in running else _kind(file, node),
+            "run" if index in starting else _kind(file, node),
             binds[index],
             names[index].now,
             names[index].called,
@@ -155,12 +172,83 @@ def read_program(file: File, started: Sequence[int]) -> Program:
         )
         for index, (node, line) in enumerate(nodes)
     ]
-    return Program(file, units, values)
+    return Program(file, units, values, _fixed(file, units))
 
 
 def unit_at(program: Program, statement: int) -> int:
     """Return the index of the unit that holds a statement."""
     return bisect_right([each.number for each in program.units], statement) - 1
+
+
+_FIXED_CALLS = frozenset(
+    {"int", "float", "str", "bool", "bytes", "tuple", "frozenset", "len", "min", "max", "round", "abs", "range"}
+)
+_FIXED_LIBRARIES = (
+    *("torch.device", "torch.Size", "torch.cuda.is_available", "torch.cuda.device_count", "os.path.join"),
+    *("os.path.dirname", "os.path.basename", "os.path.abspath", "os.path.realpath", "os.path.expanduser"),
+    *("os.path.splitext", "os.path.normpath", "pathlib.", "os.cpu_count", "os.getcwd", "os.getenv", "os.environ.get"),
+    *("re.compile", "math.", "operator.", "logging.getLogger", "multiprocessing.cpu_count", "typing."),
+)
+"""What returns values that nobody changes in place, the same in every process; a dot at the end stands for a module."""
+
+
+def _fixed(file: File, units: Sequence[Unit]) -> set[str]:
+    """Return the names whose values can't be changed in place."""
+    makers: dict[str, list[Unit]] = {}
+    for unit in units:
+        for name in unit.binds:
+            makers.setdefault(name, []).append(unit)
+    found = {name for name, given in makers.items() if all(_may_be_fixed(each) for each in given)}
+    while True:
+        left = {name for name in found if all(_is_fixed(file, unit.node, found) for unit in makers[name])}
+        if left == found:
+            return found
+        found = left
+
+
+def _may_be_fixed(unit: Unit) -> bool:
+    return unit.kind in ("def", "import") or isinstance(unit.node, (cst.Assign, cst.AnnAssign, cst.AugAssign))
+
+
+def _is_fixed(file: File, node: cst.CSTNode, fixed: set[str]) -> bool:
+    """Whether a statement gives names values that can't be changed in place."""
+    if isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.Import, cst.ImportFrom)):
+        return True
+    value = node.value if isinstance(node, (cst.Assign, cst.AnnAssign, cst.AugAssign)) else None
+    return value is None or _is_fixed_value(file, value, fixed)
+
+
+def _is_fixed_value(file: File, node: cst.CSTNode, fixed: set[str]) -> bool:
+    match node:
+        case cst.List() | cst.Dict() | cst.Set() | cst.ListComp() | cst.DictComp() | cst.SetComp() | cst.GeneratorExp():
+            return False
+        case cst.Lambda():
+            return True
+        case cst.Name(value=name):
+            return name in BUILTINS or name in fixed
+        case cst.Attribute():
+            where = Where(file.facts, 0, len(file.facts.statements))
+            known = file.project.values(Name(_root(node)), where) if is_imported(file, node) else []
+            return bool(known) and all(each.kind == "external" for each in known)
+        case cst.Subscript():
+            return qualified(file, node).startswith(("os.environ", "sys.argv"))
+        case cst.Call(func=cst.Name(value=builtin)) if builtin in _FIXED_CALLS:
+            return True
+        case cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value=method))) if method in _PURE_METHODS:
+            return is_imported(file, owner) or _is_fixed_value(file, owner, fixed)
+        case cst.Call():
+            name = callee(file, node)
+            return any(name.startswith(one) if one.endswith(".") else name == one for one in _FIXED_LIBRARIES)
+    return all(_is_fixed_value(file, child, fixed) for child in node.children if isinstance(child, _VALUES))
+
+
+def _root(node: cst.BaseExpression) -> str:
+    while isinstance(node, (cst.Attribute, cst.Subscript)):
+        node = node.value
+    return node.value if isinstance(node, cst.Name) else ""
+
+
+_VALUES = (cst.BaseExpression, cst.BaseElement, cst.BaseFormattedStringContent, cst.ComparisonTarget)
 
 
 class _Names(NamedTuple):
@@ -174,6 +262,7 @@ def _gather(file: File, at: Mapping[int, int], names: list[_Names]) -> set[str]:
     parents = file.tree.parents
     bound = file.facts.scopes[0].bindings
     values: set[str] = set()
+    partials: list[tuple[str, str]] = []
     for node in parents:
         if not isinstance(node, cst.Name) or node.value not in bound or binder(file, node) != 0:
             continue
@@ -199,7 +288,11 @@ def _gather(file: File, at: Mapping[int, int], names: list[_Names]) -> set[str]:
             if called or isinstance(around, cst.Decorator):
                 unit.called.add(node.value)
         if not called and not _stays_in_parent(file, node):
-            values.add(node.value)
+            if holder := _partial_of(file, node):
+                partials.append((holder, node.value))
+            else:
+                values.add(node.value)
+    values.update(name for holder, name in partials if holder in values)
     for scope in file.facts.scopes:
         for decorator in scope.decorators:
             func = decorator.func if isinstance(decorator, Call) else decorator
@@ -207,6 +300,17 @@ def _gather(file: File, at: Mapping[int, int], names: list[_Names]) -> set[str]:
             if last not in _KEEP_BY_NAME:
                 values.add(scope.name)
     return values
+
+
+def _partial_of(file: File, node: cst.Name) -> str:
+    """Return the variable that a function is bound to with some arguments, ``train = partial(run, 1)``, or ""."""
+    around = file.tree.parents[node]
+    call = file.tree.parents.get(around)
+    if isinstance(around, cst.Arg) and isinstance(call, cst.Call) and callee(file, call) == "functools.partial":
+        match file.tree.parents[call]:
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))]):
+                return name
+    return ""
 
 
 def _stays_in_parent(file: File, node: cst.Name) -> bool:
@@ -251,6 +355,33 @@ def _changes(file: File) -> Iterator[tuple[int, str]]:
             yield from ((store.statement, name) for name in _roots(facts, [store.base]))
 
 
+def sets_names(file: File, nodes: Iterable[cst.CSTNode]) -> bool:
+    """Tell whether code may give names of the module other values: ``exec(…)``, ``globals()["x"] = …``.
+
+    Args:
+        file: the file.
+        nodes: the nodes of that code.
+    """
+    for node in nodes:
+        match node:
+            case cst.Call(func=cst.Name(value="exec")):
+                return file.facts.resolve("exec", 0) < 0
+            case cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value="update" | "setdefault" | "pop"))):
+                if _is_namespace(owner):
+                    return True
+            case cst.AssignTarget(target=cst.Subscript(value=owner)) | cst.AugAssign(target=cst.Subscript(value=owner)):
+                if _is_namespace(owner):
+                    return True
+    return False
+
+
+def _is_namespace(node: cst.CSTNode) -> bool:
+    match node:
+        case cst.Call(func=cst.Name(value="globals" | "locals" | "vars"), args=[]):
+            return True
+    return False
+
+
 def _handles(file: File) -> Iterator[tuple[int, str]]:
     """Yield the statements of the module that are nothing but a call, with the values that it is given or called on."""
     facts = file.facts
@@ -258,9 +389,12 @@ def _handles(file: File) -> Iterator[tuple[int, str]]:
         if not isinstance(node, cst.Expr) or not isinstance(node.value, cst.Call):
             continue
         call = facts.calls[file.tree.numbers[node.value]]
-        if facts.runs_at_import(call.scope) and call.func != Name("print"):
-            passed = [*call.args, *(value for _, value in call.keywords)]
-            exprs: list[Expr] = [each for each in passed if isinstance(each, Name)]
+        if facts.runs_at_import(call.scope):
+            exprs: list[Expr] = []
+            if changes_arguments(file, node.value):
+                passed = [*call.args, *(value for _, value in call.keywords)]
+                parts = (Name, Attribute) if is_in_place(file, node.value) else Name
+                exprs += [each for each in passed if isinstance(each, parts)]
             if isinstance(call.func, Attribute):
                 exprs.append(call.func.value)
             yield from ((number, name) for name in _roots(facts, exprs))
@@ -294,7 +428,13 @@ def _kind(file: File, node: cst.CSTNode) -> Kind:
     if _is_constant(file, node):
         return "constant"
     if _only_defines(file, node):
-        return "definition" if any(_is_definition(each) for each in _statements_in(node)) else "constant"
+        if any(_is_definition(each) for each in _statements_in(node)):
+            return "definition"
+        calls = [each for each in _statements_in(node) if _is_call(each)]
+        if not calls:
+            return "constant"
+        if all(_is_setting(file, each) for each in calls):
+            return "setting"
     return "setting" if _is_setting(file, node) else "run"
 
 
@@ -346,20 +486,8 @@ def _is_pure_call(file: File, node: cst.Call) -> bool:
         case cst.Name(value=builtin):
             return builtin in _PURE_BUILTINS and file.facts.resolve(builtin, 0) < 0
         case cst.Attribute(value=owner, attr=cst.Name(value=method)):
-            return method in _PURE_METHODS and not _is_imported(file, owner)
+            return method in _PURE_METHODS and not is_imported(file, owner)
     return False
-
-
-def _is_imported(file: File, node: cst.BaseExpression) -> bool:
-    """Whether an expression is a name that an import binds, or an attribute of one."""
-    while isinstance(node, (cst.Attribute, cst.Subscript)):
-        node = node.value
-    if not isinstance(node, cst.Name):
-        return False
-    bindings = file.facts.scopes[0].bindings.get(node.value, ())
-    if not bindings and node.value not in BUILTINS:
-        return any(each.name == "*" for statement in file.facts.imports for each in statement.names)
-    return bool(bindings) and all(each.how == "import" for each in bindings)
 
 
 def _only_defines(file: File, node: cst.CSTNode) -> bool:
@@ -414,13 +542,13 @@ def _is_setting(file: File, node: cst.CSTNode) -> bool:
     """Whether a statement sets something of a library, and nothing else."""
     match node:
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Attribute() | cst.Subscript() as target)], value=value):
-            return _is_imported(file, target) and _is_pure(file, value)
+            return is_imported(file, target) and _is_pure(file, value)
         case cst.Expr(value=cst.Call(func=cst.Attribute(attr=cst.Name(value=name)) as func, args=args)):
-            known = name.startswith(_SETTERS) or _is_search_path(func)
-            return known and _is_imported(file, func) and all(_is_pure(file, each.value) for each in args)
+            known = name.startswith(_SETTERS) or _is_search_path(func) or is_repeatable(file, node)
+            return known and is_imported(file, func) and all(_is_pure(file, each.value) for each in args)
         case cst.Expr(value=cst.Call(func=cst.Name(value=name) as func, args=args)):
             known = name.startswith(_SETTERS)
-            return known and _is_imported(file, func) and all(_is_pure(file, each.value) for each in args)
+            return known and is_imported(file, func) and all(_is_pure(file, each.value) for each in args)
     return False
 
 
@@ -428,36 +556,46 @@ def _is_search_path(func: cst.Attribute) -> bool:
     return cst.Module([]).code_for_node(func.value) in ("sys.path", "site")
 
 
-def is_for_workers(unit: Unit) -> bool:
-    """Whether a setting is one that workers need as well."""
-    if unit.kind != "setting":
-        return False
-    match unit.node:
-        case cst.Assign(targets=[cst.AssignTarget(target=cst.Attribute())]):
-            return True
-        case cst.Expr(value=cst.Call(func=cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)))):
-            return name in _FOR_WORKERS
-    return False
+def may_be_imported_for(program: Program, unit: Unit, imported: Unit) -> bool:
+    """Whether an import below a statement may depend on it: ``sys.path.append``, ``setup()``, no mere output.
+
+    A library doesn't look at the program's files when it is imported, nor does it care for random numbers. A file of
+    the project that runs something when it is imported may.
+    """
+    node = unit.node
+    match node:
+        case cst.Expr(value=cst.Call()):
+            pass
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Attribute() | cst.Subscript())]):
+            pass
+        case cst.If() | cst.Try() | cst.With() if any(_is_call(each) for each in _statements_in(node)):
+            pass
+        case _:
+            return unit.kind == "setting"
+    done = effects_of(program.file, node) - {"output"}
+    if not _runs_something(program.file, imported):
+        done -= {"files", "random"}
+    return bool(done)
 
 
-def may_be_imported_for(unit: Unit) -> bool:
-    """Whether an import below a statement may depend on it: ``sys.path.append``, ``setup()``, no mere output."""
-    if unit.kind == "setting":
-        return True
-    match unit.node:
-        case cst.Expr(value=cst.Call(func=cst.Name(value="print"))):
-            return False
+def _is_call(node: cst.CSTNode) -> bool:
+    match node:
         case cst.Expr(value=cst.Call()):
             return True
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Attribute() | cst.Subscript())]):
             return True
-        case cst.If() | cst.Try() | cst.With():
-            return any(_is_call(each) for each in _statements_in(unit.node))
     return False
 
 
-def _is_call(node: cst.CSTNode) -> bool:
-    return isinstance(node, cst.Expr) and isinstance(node.value, cst.Call)
+def _runs_something(file: File, imported: Unit) -> bool:
+    """Whether a file of the project runs something when it is imported, besides defining."""
+    names = [name for name, hows in imported.binds.items() if "import" in hows]
+    found = set()
+    for name in names:
+        for value in file.project.values(Name(name), Where(file.facts, 0, len(file.facts.statements))):
+            found.add(value.site.path if value.site else value.name)
+    modules = [file.project.modules[path] for path in found if path in file.project.modules]
+    return any(facts.runs_at_import(call.scope) for facts in modules for call in facts.calls)
 
 
 def is_accumulator(unit: Unit) -> bool:
@@ -474,11 +612,6 @@ def is_accumulator(unit: Unit) -> bool:
 def _is_dotted_call(node: cst.BaseExpression) -> bool:
     """Whether an expression is a call like ``torch.device("cpu")``, unlike ``list()``."""
     return isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute)
-
-
-def is_quiet(unit: Unit) -> bool:
-    """Whether a statement only gives names values, so that it may as well run once more in each worker."""
-    return isinstance(unit.node, (cst.Assign, cst.AnnAssign, cst.AugAssign))
 
 
 def is_future(node: cst.CSTNode) -> bool:

@@ -78,16 +78,32 @@ class WorkersStartedAtImport(Rule):
     ```
 
     ## Fix safety
-    The statements that run the program go under the guard, to the front of one that is there already. With
-    `guard-style = "main"` they go into a function `main`, where no function or other file needs a name that they bind.
-    Imports, functions, classes and constants stay where workers find them.
+    What runs the program goes under the guard, in order, to the front of one that is there already: the statements that
+    start workers, all below them, and those above them that do something, such as print, make a folder, open a log,
+    download or build a model. With `guard-style = "main"` they go into a function `main`, where no function or other
+    file needs a name that they bind.
 
-    Safe where those statements are the file's tail, nothing that may run in a worker needs a name that they bind, and
-    no other file imports this one.
+    At module level stay imports, functions, classes and constants, and what these need; what workers read, and calls
+    that fill it; settings that do no harm when each worker repeats them (`torch.set_default_dtype`, a seed, a filter of
+    warnings, `sys.path`), where nothing that moves comes before them whose order matters; and whatever stands above
+    such a statement or an import that may depend on it. What stays runs in each worker, too.
 
-    Unsafe otherwise: functions that stood between them are then defined first, and whoever imports the file no longer
-    runs the program. There is no fix where the order would not stay right, or another file needs what they make: a file
-    that is imported for what it does needs a function that the others call.
+    Safe where the statements are the file's tail but for constants and settings, nothing else runs again, nothing that
+    may run in a worker needs a name that they bind or a setting that they make, workers read nothing that the program
+    goes on to change, and no other file imports this one. Seeds don't count where all workers are those of a
+    `DataLoader`, which seeds them.
+
+    Unsafe otherwise, and the help says why:
+
+    - functions, classes or imports that stood between are then defined first;
+    - workers run again what must stay, which takes its time, or reads another clock;
+    - workers don't have a setting that moves, or don't see what the program changes after it has made it;
+    - names are looked up by strings, with `eval`, `exec` or `globals`;
+    - whoever imports the file, or a command that is installed, no longer runs the program.
+
+    There is no fix where the order would not stay right, where workers need what only the program has, where what must
+    stay can't run twice (it makes a folder, empties a log, removes files, asks the user), or where another file needs
+    what the statements make: a file that is imported for what it does needs a function that the others call.
 
     ## References
     - [Python: safe importing of the main module](https://docs.python.org/3/library/multiprocessing.html#the-spawn-and-forkserver-start-methods)
@@ -121,7 +137,7 @@ class WorkersStartedAtImport(Rule):
                 for method in START_METHODS
                 if waits or method in start.breaks
             ],
-            help=guarded.help,
+            help=f"{guarded.help}{guarded.doubts}",
             confidence=start.confidence,
             related=related,
             fix=guarded.draft,

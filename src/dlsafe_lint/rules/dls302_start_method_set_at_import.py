@@ -34,7 +34,9 @@ class StartMethodSetAtImport(Rule):
     ## Why is this bad?
     The start method can be set once. A spawned worker is told it, and then imports the program's file: the call runs
     again and raises "context has already been set". The worker dies before it has done anything; if it is a bare
-    `Process`, the parent exits 0 all the same. A program that starts no workers is not reported.
+    `Process`, the parent exits 0 all the same. A program that starts no workers is not reported, nor is a call with
+    `force=True`, after a look at `get_start_method`, or in a `try` that catches the RuntimeError: workers can repeat
+    these. `except ValueError` doesn't catch it.
 
     ## Example
     ```python
@@ -66,11 +68,13 @@ class StartMethodSetAtImport(Rule):
     ```
 
     ## Fix safety
-    The call goes to the front of the guard. What starts workers or makes a queue or lock below it, outside the guard,
-    goes there too, as DLS301 says.
+    The call goes to the front of the guard, with the `if` or `try` around it. What starts workers or makes a queue or
+    lock below it, outside the guard, goes there too, with the rest of what runs the program, as DLS301 says.
 
-    Safe where only functions, classes and constants stand between, unsafe otherwise: a library may use multiprocessing
-    when it is imported. There is no fix for a file that only others run: the call belongs under their guard.
+    Safe where only functions, classes and constants stand between, nothing that workers may run reads a name that
+    moves, and no other file imports this one. Unsafe otherwise, and the help says why: a library may use
+    multiprocessing when it is imported, before the start method is set then. There is no fix for a file that only
+    others run: the call belongs under their guard; nor where there is no guard, or the call stands below it.
 
     ## References
     - [Python: contexts and start methods](https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods)
@@ -96,7 +100,7 @@ class StartMethodSetAtImport(Rule):
                 self.tree.calls[found.call.number],
                 f"`{found.words}` runs again in every worker that imports this file, and fails there",
                 breaks=_breaks(found),
-                help=f"{guarded.help}, or give the loader or pool a context of its own",
+                help=f"{guarded.help}, or give the loader or pool a context of its own{guarded.doubts}",
                 confidence="certain" if found.start.confidence == "certain" and len(found.methods) == 1 else "likely",
                 related=found.via,
                 fix=guarded.draft,
