@@ -49,6 +49,7 @@ class Cut(NamedTuple):
         own: whether the statement imports a library, not a module of the project.
         entries: the programs; none with the setting ``heavy-imports = "everywhere"``.
         via: hops from the first program to the statement, and on to the library.
+        on_demand: whether a package should import the names when somebody asks for them (PEP 562).
         effects: what modules of the project do while they are loaded that would happen later; None if nothing.
     """
 
@@ -60,6 +61,7 @@ class Cut(NamedTuple):
     own: bool
     entries: tuple[Entry, ...]
     via: tuple[Place, ...]
+    on_demand: bool = False
     effects: Place | None = None
 
 
@@ -130,7 +132,7 @@ def _world(project: Project) -> _World:
         facts = project.modules[path]
         early.update(ran(project, facts))
         for edge in edges(project, facts):
-            stays = not edge.names or _needs_any(project, edge)
+            stays = edge.how != "export" and (not edge.names or _needs_any(project, edge))
             for target in edge.targets:
                 if target.path is not None:
                     backwards.setdefault(target.path, []).append((path, stays))
@@ -258,6 +260,8 @@ def _needs_any(project: Project, edge: Edge) -> bool:
 
 
 def _can_move(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge) -> bool:
+    if edge.how == "export":
+        return True
     if edge.number < 0 or not edge.names or _needs_any(project, edge):
         return False
     facts = project.modules[edge.path]
@@ -299,6 +303,7 @@ class _Merged(NamedTuple):
     entries: dict[tuple[str, int], Entry]
     via: tuple[Place, ...]
     own: bool
+    on_demand: bool
 
 
 def _at_startup(project: Project) -> dict[str, list[Cut]]:
@@ -321,7 +326,7 @@ def _at_startup(project: Project) -> dict[str, list[Cut]]:
                 own = all(target.path is None for target in edge.targets)
                 if key not in merged:
                     onward = () if own else _onward(project, edge, world, root)
-                    merged[key] = _Merged({}, {}, {}, {}, (*via, *onward), own)
+                    merged[key] = _Merged({}, {}, {}, {}, (*via, *onward), own, edge.how == "export")
                 merged[key].paths.update(dict.fromkeys(target.path for target in edge.targets if target.path))
                 merged[key].names.update(dict.fromkeys(edge.names))
                 merged[key].entries.setdefault((entry.path, entry.function), entry)
@@ -342,6 +347,7 @@ def _at_startup(project: Project) -> dict[str, list[Cut]]:
                 each.own,
                 tuple(each.entries.values()),
                 each.via,
+                each.on_demand,
                 effect_of_loading(project, each.paths),
             )
         )
@@ -392,7 +398,7 @@ def _everywhere(project: Project) -> dict[str, list[Cut]]:
 
 def only_for_annotations(facts: ModuleFacts, cut: Cut) -> bool:
     """Tell whether annotations alone use the names that should move."""
-    return all(only_annotates(facts, name) for name in cut.names)
+    return not cut.on_demand and all(only_annotates(facts, name) for name in cut.names)
 
 
 def before_what(cut: Cut) -> str:
