@@ -229,15 +229,16 @@ def _with_imports(
         return lazy_imports.importing(body, [_line(rule, each) for each in wanted])
     assert isinstance(body, cst.IndentedBlock)
     docstring = int(lazy_imports.has_docstring(body.body))
+    split = len(lazy_imports.with_docstring_alone(body).body) - len(body.body)
     places: dict[int, list[cst.SimpleStatementLine]] = {}
     for each in wanted:
         after = startup.insertion(rule.project, rule.facts, function, each.names)
         index = docstring
         if after >= 0:
             before: list[cst.CSTNode] = list(body.body)
-            index = before.index(rule.tree.line_of(rule.tree.statements[after])) + 1
+            index = before.index(rule.tree.line_of(rule.tree.statements[after])) + 1 + split
         places.setdefault(index, []).append(_line(rule, each))
-    changed = rule.tree.replaced(body, quoted) if quoted else body
+    changed = lazy_imports.with_docstring_alone(rule.tree.replaced(body, quoted) if quoted else body)
     made: list[cst.BaseStatement] = []
     for index, line in enumerate(changed.body):
         if index in places:
