@@ -16,6 +16,8 @@ from dlsafe_lint.config import Config
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dlsafe_lint.config import LazyStyle
+
 LIBRARY = {
     "__init__.py": '__version__ = "1"\nVALUE = 3\nclass Base:\n    size = 2\nclass Error(Exception): ...\n'
     "def double(x):\n    return 2 * x\ndef decorate(f):\n    return f\n",
@@ -508,3 +510,59 @@ def test_quotes_where_the_setting_asks_for_them(tmp_path: Path) -> None:
     assert 'def main(x: "slowlib.Base | None" = None):' in text
     assert "__future__" not in text
     assert run(program)[1] == "None\n"
+
+
+LAZY = {
+    "lazy-modules": """
+        __lazy_modules__ = ["slowlib", "slowlib.sub"]
+
+        import os
+        import slowlib
+        from slowlib.sub import halve
+    """,
+    "keyword": """
+        import os
+        lazy import slowlib
+        lazy from slowlib.sub import halve
+    """,
+}
+
+
+@pytest.mark.parametrize("style", LAZY)
+def test_lazy_imports_that_stay(style: LazyStyle, tmp_path: Path) -> None:
+    text = text_of(
+        "import os, slowlib\nfrom slowlib.sub import halve\n\ndef main():\n    return halve(slowlib.VALUE), os.sep"
+    )
+    program = laid_out(tmp_path, text.replace("import os, slowlib", "import os\nimport slowlib"))
+    config = Config(select=("DLS5",), extend_heavy_modules=("slowlib",), lazy_style=style, target_version=(3, 15))
+    assert not fixed(program, config).findings
+    after = program.read_text("utf-8")
+    assert after.startswith(textwrap.dedent(LAZY[style]).lstrip("\n"))
+    assert after.endswith(text.partition("halve\n")[2])
+
+
+def test_the_keyword_splits_a_statement(tmp_path: Path) -> None:
+    program = laid_out(
+        tmp_path, text_of("import os, slowlib  # both\nX = os.sep\n\ndef main():\n    return slowlib.VALUE")
+    )
+    config = Config(select=("DLS5",), extend_heavy_modules=("slowlib",), lazy_style="keyword", target_version=(3, 15))
+    assert not fixed(program, config).findings
+    assert program.read_text("utf-8").startswith("import os  # both\nlazy import slowlib\nX = os.sep\n")
+
+
+def test_no_keyword_for_older_pythons(tmp_path: Path) -> None:
+    program = laid_out(tmp_path, text_of(MOVES["function"]))
+    fixed(program, Config(select=("DLS5",), extend_heavy_modules=("slowlib",), lazy_style="keyword"))
+    assert "def main():\n    import slowlib\n\n    return" in program.read_text("utf-8")
+
+
+def test_a_list_of_lazy_modules_grows(tmp_path: Path) -> None:
+    text = text_of(
+        '__lazy_modules__ = ["json"]\nimport json, slowlib.sub\n\ndef main():\n    return slowlib.sub.halve(2), json'
+    )
+    program = laid_out(tmp_path, text)
+    config = Config(select=("DLS5",), extend_heavy_modules=("slowlib",), lazy_style="lazy-modules")
+    assert not fixed(program, config).findings
+    assert program.read_text("utf-8").startswith(
+        '__lazy_modules__ = ["json", "slowlib.sub"]\nimport json, slowlib.sub\n'
+    )

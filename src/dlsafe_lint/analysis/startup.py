@@ -363,8 +363,14 @@ def _obstacle(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edg
     line = Place(edge.path, edge.line, "")
     if edge.number < 0:
         return Obstacle("it is imported by a call or a function that runs at import time", line)
+    statement = facts.imports[edge.number]
+    lazy = statement.lazy or bool(
+        facts.lazy_modules & {statement.module or "", *(each.name for each in statement.names)}
+    )
     for name in edge.names:
         obstacle = needed(project, facts, name)
+        if obstacle is not None and lazy:
+            return Obstacle(f"`{name}` is imported lazily, but used at once: {obstacle.reason}", obstacle.place)
         if obstacle is not None:
             return obstacle
         for runs in early:
@@ -372,7 +378,6 @@ def _obstacle(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edg
                 function = facts.scopes[outermost(facts, use.scope)]
                 place = Place(edge.path, facts.statements[use.statement].line, "")
                 return Obstacle(f"`{function.name}` uses `{name}` and runs before the arguments are read", place)
-    statement = facts.imports[edge.number]
     if any(each.name == "*" for each in statement.names):
         return Obstacle("`import *` takes whatever is there", line)
     if statement.scope != 0 or statement.block != 0:

@@ -434,6 +434,22 @@ def with_future_annotations(module: cst.Module) -> cst.Module:
     return module.with_changes(body=body)
 
 
+def before_imports(module: cst.Module, made: cst.SimpleStatementLine) -> cst.Module:
+    """Return a module with a line before its first import, after its docstring and its ``__future__`` imports."""
+    body = list(module.body)
+    at = int(has_docstring(body))
+    while at < len(body):
+        line = body[at]
+        if not (isinstance(line, cst.SimpleStatementLine) and _is_import(line) and _is_future(line)):
+            break
+        at += 1
+    if at < len(body):
+        body[at] = _set_apart_from_above(body[at])
+    if at or (module.header and module.header[-1].comment):
+        made = made.with_changes(leading_lines=[_BLANK])
+    return module.with_changes(body=[*body[:at], made, *body[at:]])
+
+
 def _asks_type_checking(test: cst.BaseExpression) -> bool:
     match test:
         case cst.Name("TYPE_CHECKING") | cst.Attribute(value=cst.Name(), attr=cst.Name("TYPE_CHECKING")):
