@@ -73,6 +73,12 @@ class TestEdges:
         found = project(a=statement, b="x = 1", pkg__init="__all__ = ['sub']", pkg_sub="")
         assert loaded(found, "a") == targets
 
+    def test_a_package_that_imports_on_demand(self) -> None:
+        init = "def __getattr__(name):\n    if name == 'x':\n        from .sub import x\n        return x"
+        found = project(a="from pkg import x", b="import pkg", pkg__init=init, pkg_sub="x = 1")
+        assert loaded(found, "a") == ["pkg/__init__.py", "pkg/sub.py"]
+        assert loaded(found, "b") == ["pkg/__init__.py"]
+
     def test_the_guard_runs_in_the_program_only(self) -> None:
         found = project(a="if __name__ == '__main__':\n    import b\nelse:\n    import c", b="", c="")
         assert loaded(found, "a", main=True) == ["b.py"]
