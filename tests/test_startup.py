@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from dlsafe_lint import facts
-from dlsafe_lint.analysis import startup
+from dlsafe_lint.analysis import effects, startup
 from dlsafe_lint.apis import heavy
 from dlsafe_lint.project import Project, build
 
@@ -58,6 +58,13 @@ class TestEdges:
             ("def f():\n    import b", []),
             ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import b", ["typing"]),
             ("__lazy_modules__ = ['b']\nimport b", []),
+            ("__lazy_modules__ = ['b']\nfrom b import x", []),
+            ("__lazy_modules__ = ['b']\nimport b\nb.x", ["b.py"]),
+            ("__lazy_modules__ = ['b']\nfrom b import x\nclass A(x): ...", ["b.py"]),
+            ("__lazy_modules__ = ['pkg']\nimport pkg.sub", ["pkg/__init__.py", "pkg/sub.py"]),
+            ("__lazy_modules__ = ['pkg.sub']\nimport pkg.sub", []),
+            ("__lazy_modules__ = ['pkg']\nfrom pkg import *", ["pkg/__init__.py", "pkg/sub.py"]),
+            ("__lazy_modules__ = ['b']\ntry:\n    import b\nexcept ImportError: ...", ["b.py"]),
             ("if __name__ == '__main__':\n    import b", []),
             ("from scipy import stats", ["scipy", "scipy.stats"]),
         ],
@@ -65,6 +72,12 @@ class TestEdges:
     def test_what_a_statement_loads(self, statement: str, targets: list[str]) -> None:
         found = project(a=statement, b="x = 1", pkg__init="__all__ = ['sub']", pkg_sub="")
         assert loaded(found, "a") == targets
+
+    def test_a_package_that_imports_on_demand(self) -> None:
+        init = "def __getattr__(name):\n    if name == 'x':\n        from .sub import x\n        return x"
+        found = project(a="from pkg import x", b="import pkg", pkg__init=init, pkg_sub="x = 1")
+        assert loaded(found, "a") == ["pkg/__init__.py", "pkg/sub.py"]
+        assert loaded(found, "b") == ["pkg/__init__.py"]
 
     def test_the_guard_runs_in_the_program_only(self) -> None:
         found = project(a="if __name__ == '__main__':\n    import b\nelse:\n    import c", b="", c="")
@@ -110,26 +123,82 @@ class TestWhatCanMove:
             ("class A:\n    def f(self):\n        return torch.ones(1)", None),
             ("async def main():\n    yield [torch.ones(n) for n in range(2)]", None),
             ("def main():\n    x: torch.Tensor = torch.ones(1)", None),
-            ("class A(torch.nn.Module): ...", "import time"),
-            ("def main(x=torch.ones(1)): ...", "import time"),
-            ("@torch.no_grad()\ndef main(): ...", "import time"),
-            ("def main(x: torch.Tensor): ...", "import time"),
-            ("def main(x: 'torch.Tensor'): ...", "import time"),
-            ("from __future__ import annotations\ndef main(x: torch.Tensor): ...", "import time"),
-            ("class A:\n    x = torch.ones(1)", "import time"),
-            ("main = lambda: torch.ones(1)", "lambda"),
-            ("", "nothing uses it"),
-            ("def main():\n    global torch\n    torch = None", "another way"),
-            ("def main():\n    torch.ones(1)\ndel torch", "another way"),
-            ("def main():\n    return globals()['torch'], torch", "by string"),
-            ("__all__ = ['main', 'torch']\ndef main():\n    torch.ones(1)", "__all__"),
-            ("from numba import njit\n@njit\ndef main():\n    torch.ones(1)", "can't import"),
+            ("def main(x: torch.Tensor): ...", None),
+            ("def main(x: 'torch.Tensor'): ...", None),
+            ("from __future__ import annotations\ndef main(x: torch.Tensor): ...", None),
+            ("x: torch.Tensor", None),
+            ("class A:\n    x: torch.Tensor\n    def f(self) -> torch.Tensor: ...", None),
+            ("class A(torch.nn.Module): ...", "base class `torch.nn.Module`"),
+            ("class A(metaclass=torch.Meta): ...", "base class `torch.Meta`"),
+            ("def main(x=torch.ones(1)): ...", "default value `torch.ones` of `main`"),
+            ("@torch.no_grad()\ndef main(): ...", "decorator `torch.no_grad` of `main`"),
+            ("class A:\n    x = torch.ones(1)", "`x` is made with `torch.ones`"),
+            ("torch.manual_seed(0)", "call of `torch.manual_seed`"),
+            ("if torch: ...", "use of `torch`"),
+            ("x = [torch for _ in 'ab']", "`x` is made with `torch`"),
+            ("main = lambda: torch.ones(1)", "a lambda uses `torch`"),
+            ("def main():\n    global torch\n    torch = None", "`torch` is bound in another way too"),
+            ("def main():\n    torch.ones(1)\ndel torch", "`torch` is bound in another way too"),
+            ("def main():\n    global torch\n    return torch", "`main` declares `torch` global"),
+            ("def main():\n    return globals()['torch'], torch", "the module looks up names by string"),
+            ("__all__ = ['main', 'torch']\ndef main():\n    torch.ones(1)", "`torch` is in `__all__`"),
+            ("from numba import njit\n@njit\ndef main():\n    torch.ones(1)", "`main` can't import"),
+            ("class A:\n    def __del__(self):\n        torch.ones(1)", "`__del__` can't import"),
         ],
     )
     def test_the_uses_decide(self, text: str, why: str | None) -> None:
         found = project(a=f"{text}\nimport torch")
-        reason = startup.needed(found, found.modules[f"{ROOT}/a.py"], "torch")
-        assert reason is None if why is None else reason is not None and why in reason
+        obstacle = startup.needed(found, found.modules[f"{ROOT}/a.py"], "torch")
+        assert (obstacle.reason if obstacle else None) == why
+
+    @pytest.mark.parametrize(
+        ("text", "who"),
+        [
+            ("from dataclasses import dataclass\n@dataclass\nclass A:\n    x: torch.Tensor", "decorator `dataclass`"),
+            ("import attrs\n@attrs.define\nclass A:\n    x: torch.Tensor", "decorator `attrs.define`"),
+            ("from typing import NamedTuple\nclass A(NamedTuple):\n    x: torch.Tensor", "`typing.NamedTuple`"),
+            ("from typing import TypedDict\nclass A(TypedDict):\n    x: torch.Tensor", "`typing.TypedDict`"),
+            ("from pydantic import BaseModel\nclass A(BaseModel):\n    x: torch.Tensor", "`pydantic`"),
+            ("from b import Unknown\nclass A(Unknown):\n    x: torch.Tensor", "`b.Unknown`"),
+            ("import typer\ndef main(x: torch.Tensor): ...\ntyper.run(main)", "`typer`"),
+            ("import tyro\ndef main(x: torch.Tensor): ...\ntyro.cli(main)", "`tyro`"),
+            (
+                "from fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\ndef main(x: torch.Tensor): ...",
+                "`fastapi`",
+            ),
+            ("from beartype import beartype\n@beartype\ndef main(x: torch.Tensor): ...", "`beartype`"),
+            (
+                "from functools import singledispatch\n@singledispatch\ndef main(x: torch.Tensor): ...",
+                "`singledispatch`",
+            ),
+            ("from lib import thing\n@thing\ndef main(x: torch.Tensor): ...", "decorator `thing`"),
+            (
+                "def run(f):\n    return f.__annotations__\n@run\ndef main(x: torch.Tensor): ...",
+                "`__annotations__` in `a`",
+            ),
+            ("import typing\ndef main(x: torch.Tensor): ...\ntyping.get_type_hints(main)", "get_type_hints"),
+        ],
+    )
+    def test_who_evaluates_annotations(self, text: str, who: str) -> None:
+        found = project(a=f"{text}\nimport torch")
+        obstacle = startup.needed(found, found.modules[f"{ROOT}/a.py"], "torch")
+        assert obstacle is not None
+        assert who in obstacle.reason
+        assert obstacle.reason.startswith("an annotation")
+
+    def test_who_evaluates_annotations_elsewhere(self) -> None:
+        found = project(a="import torch\ndef main(x: torch.Tensor): ...", b="import typer, a\ntyper.run(a.main)")
+        obstacle = startup.needed(found, found.modules[f"{ROOT}/a.py"], "torch")
+        assert obstacle is not None
+        assert obstacle.reason == "an annotation of `main`, which `typer` may evaluate"
+
+    def test_what_nothing_uses(self) -> None:
+        found = project(a="import torch", b="import some.library", pkg__init="import torch")
+        reasons = [
+            startup.needed(found, found.modules[f"{ROOT}/{path}.py"], name)
+            for path, name in (("a", "torch"), ("b", "some"), ("pkg/__init__", "torch"))
+        ]
+        assert [each is None for each in reasons] == [True, False, False]
 
     @pytest.mark.parametrize(
         "reader",
@@ -329,3 +398,117 @@ class TestCosts:
         both = heavy.estimate(frozenset({"lightning", "torch"}))
         assert both == heavy.estimate(frozenset({"lightning"})) > heavy.estimate(frozenset({"torch"})) > 0
         assert heavy.estimate(frozenset({"unmeasured"})) == 0
+
+
+class TestWhatStays:
+    def kept(self, found: Project) -> list[tuple[str, str, str, list[str]]]:
+        (entry,) = startup.entries(found)
+        return [
+            (
+                each.root,
+                each.obstacle.reason,
+                f"{each.obstacle.place.path.removeprefix(f'{ROOT}/')}:{each.obstacle.place.line}",
+                [f"{hop.path.removeprefix(f'{ROOT}/')}:{hop.line}" for hop in each.via],
+            )
+            for each in startup.kept(found, entry)
+        ]
+
+    def test_a_base_class_two_imports_away(self) -> None:
+        found = project(
+            a=PARSES.format("from b import x\nx = x()\ndef main(): ..."),
+            b="from c import Net\ndef x(): return Net",
+            c="from torch import nn\n\nclass Net(nn.Module): ...\nNET = Net()",
+        )
+        assert self.kept(found) == [("torch", "base class `nn.Module`", "c.py:3", ["a.py:2", "b.py:1", "c.py:1"])]
+
+    def test_every_reason_is_named(self) -> None:
+        found = project(
+            a=PARSES.format("from b import Net\nnet = Net()\nimport torch\ndef main(device=torch.device('cpu')): ..."),
+            b="from torch import nn\n\nclass Net(nn.Module): ...",
+        )
+        assert self.kept(found) == [
+            ("torch", "default value `torch.device` of `main`", "a.py:5", ["a.py:4"]),
+            ("torch", "base class `nn.Module`", "b.py:3", ["a.py:2", "b.py:1"]),
+        ]
+
+    def test_what_runs_before_the_arguments_are_read(self) -> None:
+        text = (
+            "import argparse\nimport torch\ndef device():\n    return torch.device('cpu')\ndef main(): ...\n"
+            "if __name__ == '__main__':\n    parser = argparse.ArgumentParser()\n"
+            "    parser.add_argument('--device', default=device())\n    parser.parse_args()\n"
+        )
+        reason = "`device` uses `torch` and runs before the arguments are read"
+        assert self.kept(project(a=text)) == [("torch", reason, "a.py:4", ["a.py:2"])]
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("import importlib\nimportlib.import_module('torch')", "it is imported by a call or a function"),
+            ("from torch import *", "`import *` takes whatever is there"),
+            (
+                "__lazy_modules__ = ['torch']\nimport torch\nX = torch.ones(1)",
+                "`torch` is imported lazily, but used at once: `X` is made with `torch.ones`",
+            ),
+            ("try:\n    import torch\nexcept ImportError:\n    torch = None", "it is imported on a condition"),
+        ],
+    )
+    def test_statements_that_never_move(self, text: str, reason: str) -> None:
+        ((root, why, _, _),) = self.kept(project(a=PARSES.format(f"{text}\ndef main(): ...")))
+        assert root == "torch"
+        assert why.startswith(reason)
+
+
+class TestPackagesThatPassNamesOn:
+    NET = "import torch\nclass Net(torch.nn.Module): ..."
+
+    def found(self, init: str = "from .log import log\nfrom .net import Net", uses: str = "", **more: str) -> Project:
+        program = f"from pkg import Net, log\nlog()\n{uses}\ndef main():\n    return Net()"
+        modules = {"pkg__init": init, "pkg_log": "def log(): ...", "pkg_net": self.NET, **more}
+        return project("startup", (), a=PARSES.format(program), **modules)
+
+    def test_they_import_on_demand(self) -> None:
+        found = self.found()
+        assert cut(found) == {"a.py": ["Net"], "pkg/__init__.py": ["Net"]}
+        assert [each.on_demand for cuts in startup.cuts(found).values() for each in cuts] == [False, True]
+
+    @pytest.mark.parametrize(
+        ("init", "uses", "more"),
+        [
+            ("from .log import log\nfrom .net import Net\nnet = Net()", "", {}),
+            ("from .log import log\nfrom .net import Net\ndef __getattr__(name): ...", "", {}),
+            ("from .log import log\nfrom .net import Net", "class Other(Net): ...", {}),
+            ("from .log import log\nfrom .net import Net", "", {"b": "from pkg import *"}),
+            ("from .log import log\nfrom .net import Net", "", {"tests_b": "mock.patch('pkg.Net')"}),
+            ("from .log import log\nfrom .net import Net", "", {"b": "import pkg\nclass B(pkg.Net): ..."}),
+            ("from .log import log\nfrom .net import Net", "", {"pkg_Net": ""}),
+        ],
+    )
+    def test_unless_somebody_would_notice(self, init: str, uses: str, more: dict[str, str]) -> None:
+        assert cut(self.found(init, uses, **more)) == {}
+
+
+class TestWhatHappensLater:
+    @pytest.mark.parametrize(
+        ("text", "what"),
+        [
+            ("def f(): ...\nX = f()\nclass A: ...", None),
+            ("import logging\nlog = logging.getLogger(__name__)\n__all__ = []\n__all__.append('X')", None),
+            ("if __name__ == '__main__':\n    print('hello')", None),
+            ("import torch\ntorch.manual_seed(0)", "`torch.manual_seed` runs when `b` is loaded"),
+            ("import os\nos.environ['X'] = '1'", "`os.environ` is changed when `b` is loaded"),
+            ("import other\nother.value = 1", "`other` is changed when `b` is loaded"),
+            ("import c", "`print` runs when `c` is loaded"),
+            ("from d import register\n@register\ndef f(): ...", "`f` is registered when `b` is loaded"),
+            ("from d import register\n@register('x')\nclass A: ...", "`A` is registered when `b` is loaded"),
+            ("from d import wraps\n@wraps\ndef f(): ...", None),
+            ("from d import Base\nclass A(Base): ...", "`A` is registered when `b` is loaded"),
+        ],
+    )
+    def test_what_loading_a_module_does(self, text: str, what: str | None) -> None:
+        kept = (
+            "KNOWN = {}\ndef register(f):\n    KNOWN[f.__name__] = f\n    return f\ndef wraps(f):\n    return f\n"
+            "class Base:\n    def __init_subclass__(cls): ...\n"
+        )
+        found = project("startup", (), b=text, c="print('hello')", d=kept)
+        place = effects.effect_of_loading(found, [f"{ROOT}/b.py"])
+        assert (place.message if place else None) == what

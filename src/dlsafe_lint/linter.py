@@ -215,6 +215,9 @@ def _judge(
         extend_heavy_modules=config.extend_heavy_modules,
         heavy_imports=config.heavy_imports,
         guard_style=config.guard_style,
+        lazy_style=settings.allowed_lazy_style(config),
+        annotation_style=config.annotation_style,
+        max_moves=config.max_moves,
         typed=state.typed,
         oldest=config.target_version,
     )

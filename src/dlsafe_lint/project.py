@@ -164,6 +164,9 @@ class Project:
         extra_heavy: modules that are slow to import, besides those.
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
         guard_style: how what runs a program goes under its guard: "block" or "main".
+        lazy_style: how imports are made to wait: "function", "lazy-modules" or "keyword".
+        annotation_style: how annotations are kept from being evaluated: "future" or "quotes".
+        max_moves: into how many functions an import may move.
         typed: folders of packages with a ``py.typed``.
         oldest: the oldest Python that the project runs on.
     """
@@ -179,6 +182,9 @@ class Project:
     extra_heavy: frozenset[str] = frozenset()
     heavy_imports: str = "startup"
     guard_style: str = "block"
+    lazy_style: str = "function"
+    annotation_style: str = "future"
+    max_moves: int = 6
     typed: frozenset[str] = frozenset()
     oldest: tuple[int, int] = (3, 10)
     folders: frozenset[str] = frozenset()
@@ -1748,6 +1754,9 @@ def build(
     extend_heavy_modules: Iterable[str] = (),
     heavy_imports: str = "startup",
     guard_style: str = "block",
+    lazy_style: str = "function",
+    annotation_style: str = "future",
+    max_moves: int = 6,
     typed: Iterable[str] = (),
     oldest: tuple[int, int] = (3, 10),
 ) -> Project:
@@ -1765,6 +1774,9 @@ def build(
         extend_heavy_modules: modules that are slow to import, besides those.
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
         guard_style: how what runs a program goes under its guard: "block" or "main".
+        lazy_style: how imports are made to wait: "function", "lazy-modules" or "keyword".
+        annotation_style: how annotations are kept from being evaluated: "future" or "quotes".
+        max_moves: into how many functions an import may move.
         typed: folders of packages with a ``py.typed``.
         oldest: the oldest Python that the project runs on.
     """
@@ -1790,6 +1802,9 @@ def build(
         extra_heavy=frozenset(extend_heavy_modules),
         heavy_imports=heavy_imports,
         guard_style=guard_style,
+        lazy_style=lazy_style,
+        annotation_style=annotation_style,
+        max_moves=max_moves,
         typed=frozenset(typed),
         oldest=oldest,
         folders=frozenset(folders),

@@ -6,9 +6,11 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from dlsafe_lint.analysis.deferring import outermost
 from dlsafe_lint.analysis.importing import Cut, imported, imported_without
+from dlsafe_lint.analysis.loading import exported
 from dlsafe_lint.analysis.readers import declared_programs, hides_names, module_path, readers
-from dlsafe_lint.analysis.startup import exported, outermost, packages_around, ran, takes_arguments
+from dlsafe_lint.analysis.running import packages_around, ran, takes_arguments
 from dlsafe_lint.facts import Attribute, Call, Literal, Name, walk
 from dlsafe_lint.facts import Collection as Display
 from dlsafe_lint.finding import CONFIDENCES, Place

@@ -56,6 +56,11 @@ def aliases(statement: ImportStatement) -> Sequence[cst.ImportAlias]:
     return () if isinstance(statement.names, cst.ImportStar) else statement.names
 
 
+def bound(alias: cst.ImportAlias) -> str:
+    """Return the name that an alias binds: ``import a.b`` binds ``a``."""
+    return alias.evaluated_alias or alias.evaluated_name.partition(".")[0]
+
+
 def with_names(statement: ImportStatement, kept: Sequence[cst.ImportAlias]) -> ImportStatement | None:
     """Return an import with some of its names; None where a comment would be lost.
 
@@ -175,6 +180,7 @@ def importing(body: cst.BaseSuite, imports: Sequence[cst.SimpleStatementLine]) -
         rest = cst.SimpleStatementLine(body.body, trailing_whitespace=body.trailing_whitespace, leading_lines=[_BLANK])
         return cst.IndentedBlock([*imports, rest])
     assert isinstance(body, cst.IndentedBlock)
+    body = with_docstring_alone(body)
     start = int(has_docstring(body.body))
     before, after = body.body[:start], body.body[start:]
     made = (
@@ -184,7 +190,7 @@ def importing(body: cst.BaseSuite, imports: Sequence[cst.SimpleStatementLine]) -
 
 
 def imports_before(
-    imports: Sequence[cst.SimpleStatementLine], line: cst.BaseStatement, *, apart: bool = False
+    imports: Sequence[cst.SimpleStatementLine], line: cst.BaseStatement, *, apart: bool = False, below: bool = False
 ) -> list[cst.BaseStatement]:
     """Put imports before a line of a function: a blank line after them unless more imports follow.
 
@@ -192,6 +198,7 @@ def imports_before(
         imports: what comes first.
         line: what they are put before.
         apart: whether there has to be a blank line above them.
+        below: whether there has to be one after them even if more imports follow.
     """
     leading = list(line.leading_lines) if isinstance(line, (cst.SimpleStatementLine, cst.BaseCompoundStatement)) else []
     blanks = _blanks(leading)
@@ -200,9 +207,9 @@ def imports_before(
         above = [_BLANK]
     more = isinstance(line, cst.SimpleStatementLine) and isinstance(line.body[0], (cst.Import, cst.ImportFrom))
     return [
-        imports[0].with_changes(leading_lines=above),
+        imports[0].with_changes(leading_lines=[*above, *imports[0].leading_lines]),
         *imports[1:],
-        line.with_changes(leading_lines=rest if more and not rest else [_BLANK, *rest]),
+        line.with_changes(leading_lines=rest if more and not rest and not below else [_BLANK, *rest]),
     ]
 
 
@@ -212,6 +219,16 @@ def has_docstring(body: Sequence[cst.BaseStatement]) -> bool:
         case [cst.SimpleStatementLine(body=[cst.Expr(cst.SimpleString() | cst.ConcatenatedString()), *_])]:
             return True
     return False
+
+
+def with_docstring_alone(body: cst.IndentedBlock) -> cst.IndentedBlock:
+    """Return the body of a function with its docstring on a line of its own, whatever stands behind it."""
+    first = body.body[0] if has_docstring(body.body) else None
+    if not isinstance(first, cst.SimpleStatementLine) or len(first.body) == 1:
+        return body
+    docstring = cst.SimpleStatementLine([first.body[0].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)])
+    rest = first.with_changes(body=first.body[1:], leading_lines=[])
+    return body.with_changes(body=[docstring.with_changes(leading_lines=first.leading_lines), rest, *body.body[1:]])
 
 
 def _blanks(lines: Sequence[cst.EmptyLine]) -> int:
@@ -400,6 +417,40 @@ def for_type_checkers(module: cst.Module, lines: Sequence[cst.SimpleStatementLin
         body[at] = _set_apart_from_above(body[at])
     body.insert(at, block)
     return module.with_changes(body=body)
+
+
+def with_future_annotations(module: cst.Module) -> cst.Module:
+    """Return a module with ``from __future__ import annotations``, before or among its other such imports."""
+    body = list(module.body)
+    at = int(has_docstring(body))
+    made = cst.ensure_type(cst.parse_statement("from __future__ import annotations"), cst.SimpleStatementLine)
+    after = body[at] if at < len(body) else None
+    if isinstance(after, cst.SimpleStatementLine) and _is_import(after) and _is_future(after):
+        body[at] = after.with_changes(leading_lines=[])
+        body.insert(at, made.with_changes(leading_lines=after.leading_lines))
+        return module.with_changes(body=body)
+    if after is not None:
+        body[at] = _set_apart_from_above(after)
+    if at or (module.header and module.header[-1].comment):
+        made = made.with_changes(leading_lines=[_BLANK])
+    body.insert(at, made)
+    return module.with_changes(body=body)
+
+
+def before_imports(module: cst.Module, made: cst.SimpleStatementLine) -> cst.Module:
+    """Return a module with a line before its first import, after its docstring and its ``__future__`` imports."""
+    body = list(module.body)
+    at = int(has_docstring(body))
+    while at < len(body):
+        line = body[at]
+        if not (isinstance(line, cst.SimpleStatementLine) and _is_import(line) and _is_future(line)):
+            break
+        at += 1
+    if at < len(body):
+        body[at] = _set_apart_from_above(body[at])
+    if at or (module.header and module.header[-1].comment):
+        made = made.with_changes(leading_lines=[_BLANK])
+    return module.with_changes(body=[*body[:at], made, *body[at:]])
 
 
 def _asks_type_checking(test: cst.BaseExpression) -> bool:
