@@ -13,7 +13,7 @@ from dlsafe_lint.analysis import handovers
 from test_handovers import IMPORTS, build
 
 HEAD = """
-import argparse, os, functools, multiprocessing
+import abc, argparse, os, functools, multiprocessing
 import torch, torchvision, torchvision.transforms as T
 from torchvision import datasets as tvd
 from torchvision.datasets import ImageFolder

@@ -60,6 +60,8 @@ _DEPTH = 14
 # Methods that run in the workers, after the Dataset was sent.
 _IN_WORKER = frozenset({"__getitem__", "__getitems__", "__iter__", "__next__", "__call__", "__len__", "__setstate__"})
 
+# Library bases that call no method of a class deriving from them.
+_CALL_NOTHING = frozenset({"object", "abc.ABC", "typing.Generic", "typing.Protocol"})
 _SLICES = METHODS_RETURNING_SLICES | {"[:]", "[]"}
 _PROCESSES = frozenset({"multiprocessing.Process"})
 
@@ -809,7 +811,11 @@ def _runs_before(project: Project, site: Site, function: Site, constructs: froze
 def _may_run_before(project: Project, site: Site, function: Site, constructs: frozenset[Site]) -> bool:
     scope = project.scope(function)
     bases = [base.name for base in project.ancestors(site) if base.site is None]
-    if scope.name.startswith("__") or scope.decorators or any(not is_dataset(n) and n != "object" for n in bases):
+    if (
+        scope.name.startswith("__")
+        or scope.decorators
+        or any(not is_dataset(n) and n not in _CALL_NOTHING for n in bases)
+    ):
         return True
     family = {base.site for base in project.ancestors(site)} | set(project.subclasses(site))
     for facts, call in project.calls_by_name.get(scope.name, ()):

@@ -408,25 +408,68 @@ def context_methods(project: Project, expr: Expr, where: Where) -> frozenset[Sta
 def never_forks(project: Project, site: Site) -> bool:
     """Whether the workers that get a class of Datasets are never forked.
 
-    All its loaders with workers ask for another start method, or the program sets one.
+    Each of its loaders with workers asks for another start method, or the programs that run it set one.
     """
-    asked = [loader.methods for loader in loaders_of(project, site) if loader.confidence is not None]
-    return (bool(asked) and all("fork" not in methods for methods in asked)) or sets_other_method(project)
+    loaded = [loader for loader in loaders_of(project, site) if loader.confidence is not None]
+    if not loaded:
+        return sets_other_method(project, site.path)
+    return not any(may_fork(project, loader) for loader in loaded)
 
 
-def sets_other_method(project: Project) -> bool:
-    """Whether the program sets another start method than fork for all its workers (``set_start_method("spawn")``).
+def may_fork(project: Project, loader: Loader) -> bool:
+    """Whether the workers of a loader may be forked ones, if it has any."""
+    return "fork" in loader.methods and not sets_other_method(project, loader.facts.path)
 
-    What tests set, or what is set on a condition, doesn't count.
+
+def sets_other_method(project: Project, path: str) -> bool:
+    """Whether all programs that use a module set another start method than fork (``set_start_method("spawn")``).
+
+    A program does so itself or in what it imports; what another program does for itself says nothing about it, nor
+    does what tests set, or what is set on a condition.
+
+    Args:
+        project: the project.
+        path: the module.
     """
-    for facts, call in project.calls_by_name.get("set_start_method", ()):
-        method = project.argument(facts, call, "method", 0)
-        on_condition = any(block.kind in ("if", "else") for block in facts.enclosing_blocks(call.statement))
-        if method is None or on_condition or project.is_test(facts):
-            continue
-        if "fork" not in context_methods(project, *method):
-            return True
-    return False
+
+    def table() -> set[str]:
+        setting: set[str] = set()
+        for facts, call in project.calls_by_name.get("set_start_method", ()):
+            method = project.argument(facts, call, "method", 0)
+            on_condition = any(block.kind in ("if", "else") for block in facts.enclosing_blocks(call.statement))
+            if method is None or on_condition or project.is_test(facts):
+                continue
+            if "fork" not in context_methods(project, *method):
+                setting |= {facts.path} if project.is_script(facts) else _users(project, facts.path)
+        return setting
+
+    setting = project.answer("programs that set a start method", table)
+    if not setting:
+        return False
+    users = [user for user in _users(project, path) if not project.is_test(project.modules[user])]
+    programs = [user for user in users if project.is_script(project.modules[user])]
+    return bool(users) and setting.issuperset(programs or users)
+
+
+def _users(project: Project, path: str) -> set[str]:
+    """Return the modules that import a module, anywhere in them and through others or not, and the module itself."""
+
+    def table() -> dict[str, set[str]]:
+        made: dict[str, set[str]] = {}
+        for facts in project.modules.values():
+            for statement in facts.imports:
+                for target in project.targets(facts, statement):
+                    if target.path:
+                        made.setdefault(target.path, set()).add(facts.path)
+        return made
+
+    importers = project.answer("who imports what", table)
+    found, todo = {path}, [path]
+    while todo:
+        new = importers.get(todo.pop(), set()) - found
+        found |= new
+        todo += new
+    return found
 
 
 def _asked_for_elsewhere(project: Project, expr: Expr, where: Where) -> Confidence | None:
