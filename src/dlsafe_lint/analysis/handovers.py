@@ -286,7 +286,7 @@ def _makers(project: Project, base: str) -> Iterator[tuple[ModuleFacts, Call]]:
 def _of_datasets(project: Project) -> Iterator[Handed]:
     """Yield what the project's Datasets hold by themselves, whoever makes them, and what is set on one from outside."""
     for site in project.classes():
-        if dataset_class(project, site) is None or idle(project, site):
+        if dataset_class(project, site) is None or idle(project, site, written=True):
             continue
         known = loaders_of(project, site)
         name = project.scope(site).name
