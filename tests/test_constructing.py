@@ -148,7 +148,7 @@ PHOTOS = """
             def crop(image):
                 return image[:size]
             return crop
-        class Photos(Dataset):
+        class Photos(Dataset{base}):
             def __init__(self, size):
                 self.size = size
                 self.crop = None
@@ -163,6 +163,7 @@ PHOTOS = """
             {method}
         """
 IN_TIME = {
+    "a library": {"base": ", ThreadPool"},
     "the constructor": {"constructs": "self.start()"},
     "the program": {"program": "photos = Photos(3)\nphotos.start()"},
     "whoever gets the method": {"program": "photos = Photos(3)\nschedule(photos.start)"},
@@ -173,6 +174,7 @@ IN_TIME = {
 }
 TOO_LATE = {
     "nobody": {},
+    "nobody of an abstract class": {"base": ", abc.ABC"},
     "the worker": {"reads": "if self.crop is None: self.start()"},
     "a method that only the worker calls": {
         "reads": "self.prepare()",
@@ -182,7 +184,7 @@ TOO_LATE = {
 
 
 def photos(parts: dict[str, str]) -> str:
-    filled = {"constructs": "pass", "reads": "pass", "method": "", **parts}
+    filled = {"base": "", "constructs": "pass", "reads": "pass", "method": "", **parts}
     lines_of_program = filled.pop("program", "").split("\n")
     return PHOTOS.format(**filled).rstrip(" ") + "\n".join(f"        {line}" for line in lines_of_program)
 

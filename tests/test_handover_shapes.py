@@ -13,7 +13,7 @@ from dlsafe_lint.analysis import handovers
 from test_handovers import IMPORTS, build
 
 HEAD = """
-import argparse, os, functools, multiprocessing
+import abc, argparse, os, functools, multiprocessing
 import torch, torchvision, torchvision.transforms as T
 from torchvision import datasets as tvd
 from torchvision.datasets import ImageFolder
@@ -31,6 +31,23 @@ args = parser.parse_args()
 """
 
 REPORTED = {
+    "spread over *args that are kept": """
+        class Steps:
+            def __init__(self, *steps):
+                self.steps = steps
+        def make(train):
+            steps = [T.ToTensor()]
+            if train:
+                steps.append(lambda x: x)
+            return Steps(*steps)
+        DataLoader(Items(make(True)), num_workers=2)
+        """,
+    "among *args that are kept": """
+        class Steps:
+            def __init__(self, *steps):
+                self.steps = list(steps)
+        DataLoader(Items(Steps(T.ToTensor(), lambda x: x)), num_workers=2)
+        """,
     "star import of a library": """
         from torchvision.transforms import *
         def main():

@@ -14,30 +14,13 @@ from test_fixtures import lay_out, lint
 if TYPE_CHECKING:
     from pathlib import Path
 
-_DECORD = "decodes in the threads of decord.VideoReader's library, which is proven"
-_REGION = "the evidence saw it wrong in 25 of 8,000 reads under fork: too rare for a proof"
-_WRITER = "what workers write through it was not compared"
-_NOT_INSTALLED = "its library is not among what the tests install"
 _DBM = "which library it opens, and whether that can be sent, depends on how Python was built"
 NOT_PROVEN = {
-    "PIL.Image.open": "only possible: whether anything goes wrong depends on when the picture is first looked at",
-    "csv.DictWriter": _WRITER,
-    "csv.writer": _WRITER,
     "dbm.open": _DBM,
-    "decord.AVReader": _DECORD,
-    "decord.AudioReader": _DECORD,
-    "nibabel.load": _NOT_INSTALLED,
-    "numpy.lib.npyio.NpzFile": "what numpy.load returns; nobody calls it with a path",
-    "openslide.ImageSlide": "holds a PIL picture, and is as little wrong as that",
-    "pickle.Pickler": _WRITER,
-    "pyvips.Region": _REGION,
-    "pyvips.Region.new": _REGION,
+    "pyvips.Region": "makes what pyvips.Region.new does, of a pointer into the library that no program has at hand",
     "shelve.open": _DBM,
-    "slideio.Slide": "what slideio.open_slide returns",
-    "smart_open.open": _NOT_INSTALLED,
-    "smart_open.smart_open": _NOT_INSTALLED,
+    "smart_open.smart_open": "the old name of smart_open.open, which smart_open 9 no longer has",
     "tables.openFile": "the name that tables.open_file had before PyTables 3",
-    "tifffile.tifffile.TiffFile": "tifffile.TiffFile by the module that defines it",
     "zarr.ZipStore": "the name that zarr.storage.ZipStore had before zarr 3",
 }
 """Kinds of handle without a proof, and why."""

@@ -119,3 +119,55 @@ def test_what_is_handed_to_a_loader_is_a_dataset() -> None:
     )
     found = {project.scope(site).name for site in project.classes() if workers.is_dataset(project, site) is not None}
     assert found == {"Things"}
+
+
+SPAWNS = "import multiprocessing as mp\nmp.set_start_method('spawn')\n"
+DATA = (
+    "from torch.utils.data import DataLoader, Dataset\n"
+    "class Things(Dataset):\n"
+    "    def __getitem__(self, i): return i\n"
+    "def load():\n"
+    "    return DataLoader(Things(), num_workers=2)\n"
+)
+GUARDED = "if __name__ == '__main__':\n    mp.set_start_method('spawn')\n    main()\n"
+RUNS = "if __name__ == '__main__':\n    main()\n"
+HEADER = "import multiprocessing as mp\nfrom things import load\ndef main(): list(load())\n"
+PROGRAMS = {
+    "the only program sets it": ({"train.py": HEADER + GUARDED}, True),
+    "each program sets it": ({"train.py": HEADER + GUARDED, "test.py": HEADER + GUARDED}, True),
+    "one of two programs sets it": ({"train.py": HEADER + GUARDED, "test.py": HEADER + RUNS}, False),
+    "another program sets it": (
+        {"train.py": "import multiprocessing as mp\n" + GUARDED, "test.py": HEADER + RUNS},
+        False,
+    ),
+    "a program sets it and is imported by one that does not": (
+        {"train.py": HEADER + GUARDED, "test.py": "from train import main\n" + RUNS},
+        False,
+    ),
+    "what each program imports sets it": (
+        {
+            "setup_mp.py": "import multiprocessing as mp\ndef prepare(): mp.set_start_method('spawn')\n",
+            "train.py": "import setup_mp\n"
+            + HEADER
+            + "if __name__ == '__main__':\n    setup_mp.prepare()\n    main()\n",
+        },
+        True,
+    ),
+    "one that is imported in a function": (
+        {
+            "train.py": "import multiprocessing as mp\ndef main():\n    from things import load\n    list(load())\n"
+            + GUARDED
+        },
+        True,
+    ),
+    "a test sets it": ({"tests/test_things.py": SPAWNS + HEADER, "train.py": HEADER + RUNS}, False),
+    "it sets fork": ({"train.py": (HEADER + GUARDED).replace("'spawn'", "'fork'")}, False),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_start_method_is_what_the_programs_set_that_run_it(name: str) -> None:
+    programs, expected = PROGRAMS[name]
+    project = build({"things.py": DATA, **programs})
+    [site] = [each for each in project.classes() if project.scope(each).name == "Things"]
+    assert workers.never_forks(project, site) is expected

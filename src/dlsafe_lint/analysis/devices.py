@@ -68,9 +68,8 @@ def used(project: Project) -> dict[str, list[Use]]:
 
 def _used(project: Project) -> dict[str, list[Use]]:
     found: dict[str, dict[int, Use]] = defaultdict(dict)
-    if not workers.sets_other_method(project):
-        for path, each in (*_in_datasets(project), *_in_callables(project)):
-            found[path].setdefault(each.call, each)
+    for path, each in (*_in_datasets(project), *_in_callables(project)):
+        found[path].setdefault(each.call, each)
     return {path: [rows[number] for number in sorted(rows)] for path, rows in found.items()}
 
 
@@ -78,9 +77,6 @@ def _in_datasets(project: Project) -> Iterator[tuple[str, Use]]:
     for site in project.classes():
         hops = workers.is_dataset(project, site)
         if hops is None or workers.idle(project, site) or workers.never_forks(project, site):
-            continue
-        loaders = [loader for loader in workers.loaders_of(project, site) if loader.confidence is not None]
-        if loaders and not any("fork" in loader.methods for loader in loaders):
             continue
         name = project.scope(site).name
         for method in READERS:
@@ -93,7 +89,7 @@ def _in_datasets(project: Project) -> Iterator[tuple[str, Use]]:
 def _in_callables(project: Project) -> Iterator[tuple[str, Use]]:
     """Yield what the callables that loaders with workers are given do."""
     for loader in workers.loaders(project):
-        if loader.confidence is None or "fork" not in loader.methods:
+        if loader.confidence is None or not workers.may_fork(project, loader):
             continue
         for argument, position in (("collate_fn", loader.api.collate), ("worker_init_fn", None)):
             passed = project.argument_at(loader.call, loader.where, argument, position)

@@ -20,13 +20,17 @@ from dlsafe_lint.finding import Place
 from dlsafe_lint.project import Site, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from dlsafe_lint.analysis.datasets import Carried
     from dlsafe_lint.apis.handles import Handle
     from dlsafe_lint.facts import ModuleFacts
     from dlsafe_lint.finding import Confidence
     from dlsafe_lint.project import Project
+
+
+# How many objects inside each other are looked into.
+_DEEP = 3
 
 
 class Shared(NamedTuple):
@@ -67,7 +71,7 @@ def _shared(project: Project) -> dict[str, list[Shared]]:
         is_idle = made_dataset is not None and workers.idle(project, site)
         if made_dataset is None or (is_idle and not _loads_others(project)):
             continue
-        for path, each in _of_class(project, site):
+        for path, each in (*_of_class(project, site, ("__len__", *READERS)), *_of_parts(project, site)):
             if is_idle:
                 each = each._replace(confidence="possible")
             known = found[path].get(each.statement)
@@ -89,11 +93,42 @@ def _loads_others(project: Project) -> bool:
     return project.answer("loads others", unseen)
 
 
-def _of_class(project: Project, site: Site) -> Iterator[tuple[str, Shared]]:
+def _of_parts(project: Project, site: Site, depth: int = 0) -> Iterator[tuple[str, Shared]]:
+    """Yield what the objects of other classes of the project open that a Dataset makes or is given, and keeps."""
+    for carried in construction(project, site).carried:
+        if depth >= _DEEP or drops(project, site, carried.attr):
+            continue
+        line = carried.where.facts.statements[carried.where.statement].line
+        kept = Place(carried.where.facts.path, line, f"kept as `self.{carried.attr}` of `{project.scope(site).name}`")
+        for value in project.values(carried.expr, carried.where, 1):
+            part = value.site if value.kind == "instance" else None
+            if part is None or part == site or workers.is_dataset(project, part) is not None:
+                continue
+            for path, each in (
+                *_of_class(project, part, _methods(project, part)),
+                *_of_parts(project, part, depth + 1),
+            ):
+                yield path, each._replace(measured=False, confidence="possible", via=(*each.via, kept))
+
+
+def _methods(project: Project, site: Site) -> list[str]:
+    """Return the names of a class's methods, inherited ones as well; what it is constructed by is none."""
+    sites = [base.site for base in project.ancestors(site) if base.site is not None]
+    family = {(each.path, each.scope) for each in sites}
+    names = {
+        scope.name: None
+        for path in dict.fromkeys(each.path for each in sites)
+        for scope in project.modules[path].scopes
+        if scope.kind == "function" and (path, scope.parent) in family and scope.name not in CONSTRUCTORS
+    }
+    return list(names)
+
+
+def _of_class(project: Project, site: Site, methods: Sequence[str]) -> Iterator[tuple[str, Shared]]:
     eager = {
         carried.attr for carried in construction(project, site).carried if opened(project, carried.expr, carried.where)
     }
-    for name in ("__len__", *READERS):
+    for name in methods:
         run = use(project, site, name)
         for carried in run.carried if run is not None else ():
             if carried.attr in eager or project.scope(carried.visit.site).name in CONSTRUCTORS:

@@ -14,7 +14,9 @@ from dlsafe_lint.analysis.workers import (
     Loader,
     context_methods,
     dataset_values,
+    idle,
     loaders,
+    loaders_of,
     made_per_caller,
     per_caller,
     unwrapped,
@@ -34,7 +36,7 @@ from dlsafe_lint.facts import (
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
-from dlsafe_lint.project import Project, Site, Value, Where
+from dlsafe_lint.project import Project, Value, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -283,13 +285,10 @@ def _makers(project: Project, base: str) -> Iterator[tuple[ModuleFacts, Call]]:
 
 def _of_datasets(project: Project) -> Iterator[Handed]:
     """Yield what the project's Datasets hold by themselves, whoever makes them, and what is set on one from outside."""
-    takers = _taken(project)
     for site in project.classes():
-        if dataset_class(project, site) is None:
+        if dataset_class(project, site) is None or idle(project, site, written=True):
             continue
-        known = takers.get(site, [])
-        if known and all(_without_workers(loader) for loader in known):
-            continue
+        known = loaders_of(project, site)
         name = project.scope(site).name
         sure: Confidence = "certain" if any(loader.confidence == "certain" for loader in known) else "likely"
         place = Place(site.path, project.scope(site).line, f"`{name}` is a Dataset")
@@ -298,27 +297,6 @@ def _of_datasets(project: Project) -> Iterator[Handed]:
             if origin.kind != "notebook":  # whose class is in the notebook, too
                 yield Handed(origin, taker)
     yield from _set_from_outside(project)
-
-
-def _taken(project: Project) -> dict[Site, list[Loader]]:
-    """Return the loaders that take an instance of each Dataset class of the project, or of a subclass of it."""
-    found: dict[Site, list[Loader]] = {}
-    for loader in loaders(project):
-        for value in dataset_values(project, loader):
-            if value.kind == "instance" and value.site:
-                for base in project.ancestors(value.site):
-                    if base.site is not None:
-                        found.setdefault(base.site, []).append(loader)
-    return found
-
-
-def _without_workers(loader: Loader) -> bool:
-    """Whether the code shows that a loader has no workers: none asked for, or a literal 0."""
-    if loader.confidence is not None:
-        return False
-    if loader.workers:
-        return loader.workers.endswith("=0")
-    return all(key is not None for key, _ in loader.call.keywords)
 
 
 def _set_from_outside(project: Project) -> Iterator[Handed]:

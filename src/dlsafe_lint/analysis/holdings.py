@@ -60,6 +60,8 @@ _DEPTH = 14
 # Methods that run in the workers, after the Dataset was sent.
 _IN_WORKER = frozenset({"__getitem__", "__getitems__", "__iter__", "__next__", "__call__", "__len__", "__setstate__"})
 
+# Library bases that call no method of a class deriving from them.
+_CALL_NOTHING = frozenset({"object", "abc.ABC", "typing.Generic", "typing.Protocol"})
 _SLICES = METHODS_RETURNING_SLICES | {"[:]", "[]"}
 _PROCESSES = frozenset({"multiprocessing.Process"})
 
@@ -225,7 +227,7 @@ def _sources(project: Project, name: Name, where: Where) -> list[tuple[Expr, Whe
         return None
     owner = facts.scopes[scope]
     param = next((each for each in owner.params if each.name == name.id), None)
-    if owner.kind != "function" or param is None or param.kind in ("*", "**"):
+    if owner.kind != "function" or param is None or param.kind == "**":
         return None
     if owner.params[0] is param and project.receiver(facts, owner) is not None:
         return None
@@ -658,7 +660,7 @@ def _contents(search: _Search, value: Value, via: tuple[Place, ...], depth: int)
         frame = bound[kept.constructor]
         passed = frame.args.get(kept.name) if frame is not None else None
         if passed is None:
-            passed = _default(project, kept)
+            passed = _spread_over(project, kept, call, where) or _default(project, kept)
         if passed is not None:
             here = spot_of(project, passed[1], passed[0]) or Spot(where.facts.path, "argument", call.number, kept.name)
             for origin in _held(search, passed[0], passed[1], here, hops, depth + 1):
@@ -700,6 +702,15 @@ def _bound_above(
     explicit = callee.of is None and isinstance(call.func, Attribute) and call.func.attr == "__init__"
     plain = call._replace(args=call.args[1:]) if explicit and call.args else call
     return project.bind(callee.site, facts, plain, where, receiver)
+
+
+def _spread_over(project: Project, kept: _Kept, call: Call, where: Where) -> tuple[Expr, Where] | None:
+    """Return what a call spreads over ``*args`` that are kept: ``Compose(*steps)``, where steps are appended."""
+    params = project.scope(kept.constructor).params
+    lists = tuple(arg for arg in call.args if isinstance(arg, Derived) and arg.how == "starred")
+    if kept.forwarded or not lists or not any(each.name == kept.name and each.kind == "*" for each in params):
+        return None
+    return Collection("tuple", lists), where
 
 
 def _default(project: Project, kept: _Kept) -> tuple[Expr, Where] | None:
@@ -809,7 +820,11 @@ def _runs_before(project: Project, site: Site, function: Site, constructs: froze
 def _may_run_before(project: Project, site: Site, function: Site, constructs: frozenset[Site]) -> bool:
     scope = project.scope(function)
     bases = [base.name for base in project.ancestors(site) if base.site is None]
-    if scope.name.startswith("__") or scope.decorators or any(not is_dataset(n) and n != "object" for n in bases):
+    if (
+        scope.name.startswith("__")
+        or scope.decorators
+        or any(not is_dataset(n) and n not in _CALL_NOTHING for n in bases)
+    ):
         return True
     family = {base.site for base in project.ancestors(site)} | set(project.subclasses(site))
     for facts, call in project.calls_by_name.get(scope.name, ()):
@@ -1057,7 +1072,7 @@ def _stand_ins(project: Project, constructor: Site) -> dict[str, tuple[Expr, Whe
     facts = project.modules[constructor.path]
     scope = facts.scopes[constructor.scope]
     at = Where(facts, scope.parent, scope.statement)
-    named = [param for param in scope.params[1:] if param.kind in ("positional", "keyword")]
+    named = [param for param in scope.params[1:] if param.kind != "**"]
     return {param.name: (_parameter(constructor, param.name), at) for param in named}
 
 

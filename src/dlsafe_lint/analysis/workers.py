@@ -480,25 +480,68 @@ def context_methods(project: Project, expr: Expr, where: Where) -> frozenset[Sta
 def never_forks(project: Project, site: Site) -> bool:
     """Whether the workers that get a class of Datasets are never forked.
 
-    All its loaders with workers ask for another start method, or the program sets one.
+    Each of its loaders with workers asks for another start method, or the programs that run it set one.
     """
-    asked = [loader.methods for loader in loaders_of(project, site) if loader.confidence is not None]
-    return (bool(asked) and all("fork" not in methods for methods in asked)) or sets_other_method(project)
+    loaded = [loader for loader in loaders_of(project, site) if loader.confidence is not None]
+    if not loaded:
+        return sets_other_method(project, site.path)
+    return not any(may_fork(project, loader) for loader in loaded)
 
 
-def sets_other_method(project: Project) -> bool:
-    """Whether the program sets another start method than fork for all its workers (``set_start_method("spawn")``).
+def may_fork(project: Project, loader: Loader) -> bool:
+    """Whether the workers of a loader may be forked ones, if it has any."""
+    return "fork" in loader.methods and not sets_other_method(project, loader.facts.path)
 
-    What tests set, or what is set on a condition, doesn't count.
+
+def sets_other_method(project: Project, path: str) -> bool:
+    """Whether all programs that use a module set another start method than fork (``set_start_method("spawn")``).
+
+    A program does so itself or in what it imports; what another program does for itself says nothing about it, nor
+    does what tests set, or what is set on a condition.
+
+    Args:
+        project: the project.
+        path: the module.
     """
-    for facts, call in project.calls_by_name.get("set_start_method", ()):
-        method = project.argument(facts, call, "method", 0)
-        on_condition = any(block.kind in ("if", "else") for block in facts.enclosing_blocks(call.statement))
-        if method is None or on_condition or project.is_test(facts):
-            continue
-        if "fork" not in context_methods(project, *method):
-            return True
-    return False
+
+    def table() -> set[str]:
+        setting: set[str] = set()
+        for facts, call in project.calls_by_name.get("set_start_method", ()):
+            method = project.argument(facts, call, "method", 0)
+            on_condition = any(block.kind in ("if", "else") for block in facts.enclosing_blocks(call.statement))
+            if method is None or on_condition or _is_test(project, facts):
+                continue
+            if "fork" not in context_methods(project, *method):
+                setting |= {facts.path} if project.is_script(facts) else _users(project, facts.path)
+        return setting
+
+    setting = project.answer("programs that set a start method", table)
+    if not setting:
+        return False
+    users = [user for user in _users(project, path) if not _is_test(project, project.modules[user])]
+    programs = [user for user in users if project.is_script(project.modules[user])]
+    return bool(users) and setting.issuperset(programs or users)
+
+
+def _users(project: Project, path: str) -> set[str]:
+    """Return the modules that import a module, anywhere in them and through others or not, and the module itself."""
+
+    def table() -> dict[str, set[str]]:
+        made: dict[str, set[str]] = {}
+        for facts in project.modules.values():
+            for statement in facts.imports:
+                for target in project.targets(facts, statement):
+                    if target.path:
+                        made.setdefault(target.path, set()).add(facts.path)
+        return made
+
+    importers = project.answer("who imports what", table)
+    found, todo = {path}, [path]
+    while todo:
+        new = importers.get(todo.pop(), set()) - found
+        found |= new
+        todo += new
+    return found
 
 
 def _asked_for_elsewhere(project: Project, expr: Expr, where: Where) -> Confidence | None:
@@ -543,26 +586,41 @@ def dataset_values(project: Project, loader: Loader) -> list[Value]:
     return unwrapped(project, project.values(argument[0], argument[1], 1))
 
 
-def idle(project: Project, site: Site) -> bool:
-    """Whether the project loads a class of Datasets (or classes derived from it), but only ever without workers."""
-    found = loaders_of(project, site)
-    return bool(found) and all(without_workers(project, loader) for loader in found)
+def idle(project: Project, site: Site, *, written: bool = False) -> bool:
+    """Whether the project loads a class of Datasets (or classes derived from it), but only ever without workers.
+
+    How tests load it says nothing about those who use it.
+
+    Args:
+        project: the project.
+        site: the class.
+        written: whether only a number that is written out says so, not a default that nobody changes.
+    """
+    found = [loader for loader in loaders_of(project, site) if not _is_test(project, loader.facts)]
+    return bool(found) and all(without_workers(project, loader, written=written) for loader in found)
 
 
-def without_workers(project: Project, loader: Loader) -> bool:
+def _is_test(project: Project, facts: ModuleFacts) -> bool:
+    """Whether a module tests the project; a notebook uses it."""
+    return project.is_test(facts) and not facts.is_notebook
+
+
+def without_workers(project: Project, loader: Loader, *, written: bool = False) -> bool:
     """Whether the code shows that a loader has no workers: none asked for, or a 0.
 
     Where ``**kwargs`` may ask for some, the calls of the function that makes the loader say what these are.
     """
     if loader.confidence is not None:
         return False
+    if loader.workers and written:
+        return loader.workers.endswith("=0")
     if loader.workers or all(key is not None for key, _ in loader.call.keywords):
         return True
     if loader.where.frame is not None:
         return loader.where.frame.complete
     ways = [loader.where._replace(frame=frame) for frame, _ in _frames(project, loader.facts, loader.call)]
     made = [_loader(project, loader.facts, loader.call, where, loader.api) for where in ways]
-    return bool(made) and all(without_workers(project, each) for each in made)
+    return bool(made) and all(without_workers(project, each, written=written) for each in made)
 
 
 def made_in_worker(facts: ModuleFacts, call: Call) -> bool:

@@ -67,6 +67,8 @@ _NETCDF = frozenset(
     {"variables", "groups", "variables[name]", "variables[]", "groups[name]", "groups[]", "[name]", "[]"}
 )
 
+# what reads is wrapped since smart_open 6.4; what writes is not sent either
+_PROXY = "NotImplementedError: object proxy must define __reduce__()"
 _FILE = Handle("open file", _TEXT, _SILENT, parts=frozenset({"buffer", "detach()"}))
 _BINARY_FILE = _FILE._replace(pickle=_READER)
 _WRITTEN = "TypeError: cannot pickle '_io.BufferedWriter' object"
@@ -232,7 +234,7 @@ HANDLES: dict[str, Handle] = {
     "os.scandir": Handle("open `os.scandir` iterator", "TypeError: cannot pickle 'posix.ScandirIterator' object"),
     "os.popen": Handle("open pipe", _TEXT, "the workers read from one pipe: wrong data, silently"),
     "urllib.request.urlopen": Handle("open connection", _READER, "the workers share it: wrong data, silently"),
-    "smart_open.open": _FILE,
+    "smart_open.open": _FILE._replace(pickle=_PROXY),
     "smart_open.smart_open": _FILE,
     "importlib.resources.open_text": _FILE,
     "importlib.resources.open_binary": _BINARY_FILE,
@@ -318,7 +320,7 @@ HANDLES: dict[str, Handle] = {
         parts=frozenset({"streams", "streams[:]", "video", "video[:]", "audio", "audio[:]", "decode()", "demux()"}),
     ),
     "decord.VideoReader": _VIDEO,
-    "decord.AudioReader": _VIDEO,
+    "decord.AudioReader": Handle("`decord` audio", _POINTERS),
     "decord.AVReader": _VIDEO,
     "imageio.get_reader": _IMAGEIO,
     "imageio.v2.get_reader": _IMAGEIO,
@@ -361,7 +363,9 @@ HANDLES: dict[str, Handle] = {
     "rasterio.MemoryFile().open()": _RASTER._replace(fork=""),
     "rasterio.io.MemoryFile().open()": _RASTER._replace(fork=""),
     "nibabel.load": Handle(
-        "`nibabel` image that keeps its file open", "", "once the parent has read from it: wrong data, silently"
+        "`nibabel` image that keeps its file open",
+        f"{_READER}, once the parent has read from it",
+        "once the parent has read from it: wrong data, silently",
     ),
     "pyvips.Image.new_from_file": _VIPS,
     "pyvips.Region": _VIPS_REGION,
@@ -420,7 +424,9 @@ def handle(name: str, arguments: Mapping[str | int, object]) -> Handle | None:
     if kind is None:
         return None
     match name:
-        case "open" | "os.fdopen" | "smart_open.open" | "smart_open.smart_open":
+        case "smart_open.open":
+            return kind._replace(fork="") if _writes(arguments.get("mode", arguments.get(1))) else kind
+        case "open" | "os.fdopen" | "smart_open.smart_open":
             return _file(kind, arguments.get("mode", arguments.get(1)), arguments.get("buffering", arguments.get(2)))
         case "codecs.open":
             kind = _file(kind, arguments.get("mode", arguments.get(1)), ...)

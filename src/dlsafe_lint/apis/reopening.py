@@ -17,7 +17,7 @@ ONCE = frozenset(
         # set up by further calls
         "SimpleITK.ImageFileReader",
         # threads of the library that a forked worker does not have, whoever opens
-        "cv2.VideoCapture", "decord.VideoReader", "decord.AudioReader", "decord.AVReader", "duckdb.connect",
+        "cv2.VideoCapture", "decord.VideoReader", "decord.AVReader", "duckdb.connect",
         "pyvips.Image.new_from_file", "pyvips.Region", "pyvips.Region.new",
     }
 )  # fmt: skip
