@@ -1044,8 +1044,8 @@ COUNTS = {
         MAKE + "kwargs = {'num_workers': 0}\nfor b in DataLoader([1], **kwargs): pass",
     ),
     "a configuration that is handed on whole": (
+        MAKE + "import yaml\ncfg = yaml.safe_load('x')\nfor b in DataLoader([1], num_workers=2, **cfg['loader']): pass",
         MAKE + "import yaml\ncfg = yaml.safe_load('x')\nfor b in DataLoader([1], **cfg['loader']): pass",
-        MAKE + "import yaml\ncfg = yaml.safe_load('x')\nfor b in DataLoader([1], num_workers=0, **cfg['loader']): pass",
     ),
     "a configuration that a function is given whole": (
         MAKE + "import json\ndef make(workers=0): return DataLoader([1], num_workers=workers)\n"

@@ -36,7 +36,6 @@ from dlsafe_lint.apis.workers import (
     OWN_LOADERS,
     POOL_METHODS,
     POOLS,
-    READING,
     RETURNING_SELF,
     RUNNERS,
     START_METHOD_ARGUMENTS,
@@ -983,10 +982,9 @@ class _Walk:
             value = _root(value) if _root(value).name in CHAINED else value
             loader = loader_of(self.project, value)
             if loader is not None:
-                read = self.read_in(loader) if loader.confidence is None else ""
-                if loader.confidence or read or self.roughly:
+                if loader.confidence or self.roughly:
                     name = value.name.rpartition(".")[2] if value.kind != "part" else "DataLoader"
-                    words = f"{name}({loader.workers or read})"
+                    words = f"{name}({loader.workers})"
                     hops = (
                         Place(
                             where.facts.path, line, _hop(where.facts, where.scope, "iterates", dotted(iterable) or name)
@@ -1011,19 +1009,6 @@ class _Walk:
                     yield from self.each(self.within(value), iterable, where, line, consumer, depth + 1)
                 case "made" | "part" if isinstance(value.expr, Call) and value.where:
                     yield from self.wrapped(value, value.expr, value.where, line, depth)
-
-    def read_in(self, loader: Loader) -> str:
-        """Return the dict that a loader is given whole and that the program reads from elsewhere, "" if there is none.
-
-        A configuration that holds what a loader is given may well hold ``num_workers``; for one that is written out,
-        or is what callers pass, its own items tell.
-        """
-        for key, value in loader.call.keywords if not loader.workers else ():
-            if key is None:
-                found = self.project.values(value, loader.where, 1)
-                if any(each.kind in ("made", "part") and _root(each).name in READING for each in found):
-                    return f"**{dotted(value) or '…'}"
-        return ""
 
     def within(self, value: Value) -> list[Value]:
         """Return what is in a collection: of a dict, the values."""

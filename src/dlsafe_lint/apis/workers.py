@@ -465,14 +465,6 @@ PROCESSORS = frozenset(
 )
 """Functions that return how many processors there are."""
 
-READING = frozenset(
-    {
-        *("json.load", "json.loads", "yaml.load", "yaml.safe_load", "yaml.full_load", "toml.load", "toml.loads"),
-        *("tomllib.load", "tomllib.loads", "tomli.load", "omegaconf.OmegaConf.load", "hydra.compose"),
-    }
-)
-"""Functions that read a configuration."""
-
 CONVERTING = frozenset({"int", "float", "round", "abs", "math.ceil", "math.floor"})
 """Functions whose result is as positive or zero as what they are given."""
 

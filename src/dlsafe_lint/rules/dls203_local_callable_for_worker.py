@@ -80,15 +80,15 @@ class LocalCallableForWorker(Rule):
         """Report every such callable where it is handed over."""
         file = File(self.tree, self.facts, self.project)
         given: dict[str, str] = {}
-        reported: set[cst.CSTNode] = set()
+        reported: set[tuple[cst.CSTNode, str]] = set()
         for handed in handovers(self.project).get(self.facts.path, ()):
             origin, taker = handed
             if origin.kind != "local":
                 continue
             found = self.tree.at(origin.spot, origin.name)
-            if found in reported:
+            if (found, origin.name) in reported:
                 continue
-            reported.add(found)
+            reported.add((found, origin.name))
             lift = (
                 Lift(None, origin.remedy)
                 if origin.remedy
