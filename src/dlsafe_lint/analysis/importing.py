@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlsafe_lint.analysis.import_calls import Module, may_import, named_by_call
-from dlsafe_lint.analysis.startup import ALL, exported, ran_from
+from dlsafe_lint.analysis.loading import exported
+from dlsafe_lint.analysis.running import ALL, ran_from
 from dlsafe_lint.facts import Block, Collection, Compared, Literal, Name
 from dlsafe_lint.finding import Place
 from dlsafe_lint.project import Project, Site

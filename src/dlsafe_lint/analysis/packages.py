@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from dlsafe_lint.analysis.deferring import outermost
 from dlsafe_lint.analysis.importing import Cut, imported, imported_without
+from dlsafe_lint.analysis.loading import exported
 from dlsafe_lint.analysis.readers import hides_names, readers
-from dlsafe_lint.analysis.startup import exported, outermost, packages_around, ran
+from dlsafe_lint.analysis.running import packages_around, ran
 from dlsafe_lint.facts import Collection as Display
 from dlsafe_lint.facts import Literal, Name
 from dlsafe_lint.finding import CONFIDENCES, Place

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import libcst as cst
 
 from dlsafe_lint.analysis import packages
-from dlsafe_lint.analysis.startup import exported
+from dlsafe_lint.analysis.loading import exported
 from dlsafe_lint.finding import Place
 from dlsafe_lint.fixes import is_pragma
 from dlsafe_lint.rewriting import lazy_imports
