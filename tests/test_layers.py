@@ -24,8 +24,9 @@ LAYERS = (
     {"rule", "rules"},
     {"rewriting", "rewriting.*"},
     {"rules.*"},
+    {"comparison"},
     {"output", "output.*"},
-    {"linter"},
+    {"linter", "explaining"},
     {"cli"},
     {"__main__"},
 )

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S[^\r\n]*?) *$")
 """A line of CPython's Python/import.c: own time, time in all (microseconds), name indented by two blanks a level.
@@ -115,18 +115,18 @@ def boxes(tree: Loaded, least: int, rows: int = MOST_ROWS) -> list[Box]:
         The boxes, each after the one above it.
     """
     found: list[Box] = []
-    stack: list[tuple[Sequence[Loaded], int, int, int]] = [((tree,), 0, 0, -1)]
-    while stack:
-        siblings, start, row, parent = stack.pop()
-        for each in siblings:
-            above = found[parent].loaded if parent >= 0 else None
-            if each.total >= least and row < rows:
-                if above is not None and _same_library(each, above) and 10 * each.total >= 9 * above.total:
-                    stack.append((each.inner, start, row, parent))
-                else:
-                    found.append(Box(each, start, row, parent))
-                    stack.append((each.inner, start, row + 1, len(found) - 1))
-            start += each.total
+
+    def place(each: Loaded, start: int, row: int, parent: int) -> None:
+        above = found[parent].loaded if parent >= 0 else None
+        if above is None or not _same_library(each, above) or 10 * each.total < 9 * above.total:
+            found.append(Box(each, start, row, parent))
+            row, parent = row + 1, len(found) - 1
+        for inner in each.inner if row < rows else ():
+            if inner.total >= least:
+                place(inner, start, row, parent)
+            start += inner.total
+
+    place(tree, 0, 0, -1)
     return found
 
 

@@ -15,11 +15,14 @@ from dlsafe_lint.import_times import Loaded, parse
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from dlsafe_lint.analysis.starting import Step
+
 _MARK = "dlsafe-lint measures: "
 
 _PROGRAM = """\
 import os, sys, time
-sys.path[:1] = {search!r}
+sys.path[:1] = {search!r}[:1]
+sys.path += {search!r}[1:]
 sys.argv = [{file!r}]
 names = sys.modules["__main__"].__dict__
 names.update(__file__={file!r}, __package__={package!r})
@@ -54,15 +57,6 @@ Fixed files are compiled before the clock starts, as the others are usually foun
 """
 
 
-class Step(NamedTuple):
-    """An import statement that runs when the program starts: its text, where it stands, whether it may fail."""
-
-    text: str
-    path: str
-    line: int
-    may_fail: bool = False
-
-
 class Plan(NamedTuple):
     """What is to be imported.
 
@@ -70,7 +64,7 @@ class Plan(NamedTuple):
         name: the program's name, for people.
         file: the file that is run.
         package: the package that its relative imports start from, "" for none.
-        search: the folders that come first where modules are looked up.
+        search: the folders in which modules are looked up: the first one before all others, the rest after them.
         steps: its import statements, in order.
         texts: by path, what some files of the project would hold: they are imported as if they did. Nothing of the
             project is written or copied, so that modules find what lies beside them.

@@ -75,7 +75,8 @@ class _World(NamedTuple):
     roots: Mapping[str, set[str]]
 
 
-def _start_edges(project: Project, entry: Entry, path: str) -> list[Edge]:
+def start_edges(project: Project, entry: Entry, path: str) -> list[Edge]:
+    """Return what loads modules while one of the files that a program begins with is loaded, up to its arguments."""
     facts = project.modules[path]
     main = path == entry.path and entry.function < 0 and entry.reason != "workers"
     found = edges(project, facts, main=main)
@@ -90,7 +91,7 @@ def _start_edges(project: Project, entry: Entry, path: str) -> list[Edge]:
     return found
 
 
-def _start_paths(project: Project, entry: Entry) -> list[str]:
+def start_paths(project: Project, entry: Entry) -> list[str]:
     """Return the files that a program begins with: its own, and its packages' where it can only run as a module."""
     facts = project.modules[entry.path]
     as_module = entry.function >= 0 or any(statement.level for statement in facts.imports)
@@ -101,19 +102,19 @@ def _world(project: Project) -> _World:
     early: dict[Site, int] = {}
     backwards: dict[str, list[tuple[str, bool]]] = {}
     loaded: dict[str, dict[str, bool]] = {}
-    starts = [(entry, path) for entry in entries(project) for path in _start_paths(project, entry)]
+    starts = [(entry, path) for entry in entries(project) for path in start_paths(project, entry)]
     queue = deque(path for entry, path in starts if entry.function >= 0 or path != entry.path)
     queue.extend(
         target.path
         for entry, path in starts
-        for edge in _start_edges(project, entry, path)
+        for edge in start_edges(project, entry, path)
         for target in edge.targets
         if target.path
     )
     libraries = {
         target.name
         for entry, path in starts
-        for edge in _start_edges(project, entry, path)
+        for edge in start_edges(project, entry, path)
         for target in edge.targets
         if not target.path
     }
@@ -176,8 +177,8 @@ class _Found(NamedTuple):
 def _roots_of(project: Project, world: _World, entry: Entry) -> set[str]:
     """Return the slow libraries that a program loads before it has read its arguments."""
     found: set[str] = set()
-    for path in _start_paths(project, entry):
-        for edge in _start_edges(project, entry, path):
+    for path in start_paths(project, entry):
+        for edge in start_edges(project, entry, path):
             for target in edge.targets:
                 if target.path is not None:
                     found |= world.roots.get(target.path, set())
@@ -196,11 +197,11 @@ def _cuts_for(project: Project, entry: Entry, world: _World, root: str) -> list[
         return None
     leads, forced = world.leads[root], world.forced[root]
     found: list[_Found] = []
-    stack: list[tuple[str, tuple[Place, ...]]] = [(path, ()) for path in _start_paths(project, entry)]
+    stack: list[tuple[str, tuple[Place, ...]]] = [(path, ()) for path in start_paths(project, entry)]
     seen = {path for path, _ in stack}
     while stack:
         path, via = stack.pop()
-        for edge in _start_edges(project, entry, path):
+        for edge in start_edges(project, entry, path):
             inner = [target.path for target in edge.targets if target.path is not None and target.path in leads]
             outer = any(target.path is None and leads_to(project, target, root) for target in edge.targets)
             if not inner and not outer:
@@ -257,10 +258,10 @@ def _can_move(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edg
     if edge.number < 0 or not edge.names or _needs_any(project, edge):
         return False
     facts = project.modules[edge.path]
-    return not any(_used_early(runs, facts, name) for runs in early for name in edge.names)
+    return not any(used_early(runs, facts, name) for runs in early for name in edge.names)
 
 
-def _used_early(early: Mapping[Site, int], facts: ModuleFacts, name: str) -> bool:
+def used_early(early: Mapping[Site, int], facts: ModuleFacts, name: str) -> bool:
     """Whether a function that runs at start-up, or one inside it, uses the name before the arguments are read."""
     for use in facts.uses.get(name, ()):
         function = outermost(facts, use.scope)
