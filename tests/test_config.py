@@ -247,7 +247,7 @@ def test_find(tmp_path: Path) -> None:
 
 def test_every_key_is_described() -> None:
     keys = {key.name: key for key in config.describe()}
-    assert len(keys) == 20
+    assert len(keys) == 23
     for key in keys.values():
         assert key.allowed
         assert key.description.endswith(".")

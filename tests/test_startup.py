@@ -110,26 +110,82 @@ class TestWhatCanMove:
             ("class A:\n    def f(self):\n        return torch.ones(1)", None),
             ("async def main():\n    yield [torch.ones(n) for n in range(2)]", None),
             ("def main():\n    x: torch.Tensor = torch.ones(1)", None),
-            ("class A(torch.nn.Module): ...", "import time"),
-            ("def main(x=torch.ones(1)): ...", "import time"),
-            ("@torch.no_grad()\ndef main(): ...", "import time"),
-            ("def main(x: torch.Tensor): ...", "import time"),
-            ("def main(x: 'torch.Tensor'): ...", "import time"),
-            ("from __future__ import annotations\ndef main(x: torch.Tensor): ...", "import time"),
-            ("class A:\n    x = torch.ones(1)", "import time"),
-            ("main = lambda: torch.ones(1)", "lambda"),
-            ("", "nothing uses it"),
-            ("def main():\n    global torch\n    torch = None", "another way"),
-            ("def main():\n    torch.ones(1)\ndel torch", "another way"),
-            ("def main():\n    return globals()['torch'], torch", "by string"),
-            ("__all__ = ['main', 'torch']\ndef main():\n    torch.ones(1)", "__all__"),
-            ("from numba import njit\n@njit\ndef main():\n    torch.ones(1)", "can't import"),
+            ("def main(x: torch.Tensor): ...", None),
+            ("def main(x: 'torch.Tensor'): ...", None),
+            ("from __future__ import annotations\ndef main(x: torch.Tensor): ...", None),
+            ("x: torch.Tensor", None),
+            ("class A:\n    x: torch.Tensor\n    def f(self) -> torch.Tensor: ...", None),
+            ("class A(torch.nn.Module): ...", "base class `torch.nn.Module`"),
+            ("class A(metaclass=torch.Meta): ...", "base class `torch.Meta`"),
+            ("def main(x=torch.ones(1)): ...", "default value `torch.ones` of `main`"),
+            ("@torch.no_grad()\ndef main(): ...", "decorator `torch.no_grad` of `main`"),
+            ("class A:\n    x = torch.ones(1)", "`x` is made with `torch.ones`"),
+            ("torch.manual_seed(0)", "call of `torch.manual_seed`"),
+            ("if torch: ...", "use of `torch`"),
+            ("x = [torch for _ in 'ab']", "`x` is made with `torch`"),
+            ("main = lambda: torch.ones(1)", "a lambda uses `torch`"),
+            ("def main():\n    global torch\n    torch = None", "`torch` is bound in another way too"),
+            ("def main():\n    torch.ones(1)\ndel torch", "`torch` is bound in another way too"),
+            ("def main():\n    global torch\n    return torch", "`main` declares `torch` global"),
+            ("def main():\n    return globals()['torch'], torch", "the module looks up names by string"),
+            ("__all__ = ['main', 'torch']\ndef main():\n    torch.ones(1)", "`torch` is in `__all__`"),
+            ("from numba import njit\n@njit\ndef main():\n    torch.ones(1)", "`main` can't import"),
+            ("class A:\n    def __del__(self):\n        torch.ones(1)", "`__del__` can't import"),
         ],
     )
     def test_the_uses_decide(self, text: str, why: str | None) -> None:
         found = project(a=f"{text}\nimport torch")
-        reason = startup.needed(found, found.modules[f"{ROOT}/a.py"], "torch")
-        assert reason is None if why is None else reason is not None and why in reason
+        obstacle = startup.needed(found, found.modules[f"{ROOT}/a.py"], "torch")
+        assert (obstacle.reason if obstacle else None) == why
+
+    @pytest.mark.parametrize(
+        ("text", "who"),
+        [
+            ("from dataclasses import dataclass\n@dataclass\nclass A:\n    x: torch.Tensor", "decorator `dataclass`"),
+            ("import attrs\n@attrs.define\nclass A:\n    x: torch.Tensor", "decorator `attrs.define`"),
+            ("from typing import NamedTuple\nclass A(NamedTuple):\n    x: torch.Tensor", "`typing.NamedTuple`"),
+            ("from typing import TypedDict\nclass A(TypedDict):\n    x: torch.Tensor", "`typing.TypedDict`"),
+            ("from pydantic import BaseModel\nclass A(BaseModel):\n    x: torch.Tensor", "`pydantic`"),
+            ("from b import Unknown\nclass A(Unknown):\n    x: torch.Tensor", "`b.Unknown`"),
+            ("import typer\ndef main(x: torch.Tensor): ...\ntyper.run(main)", "`typer`"),
+            ("import tyro\ndef main(x: torch.Tensor): ...\ntyro.cli(main)", "`tyro`"),
+            (
+                "from fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\ndef main(x: torch.Tensor): ...",
+                "`fastapi`",
+            ),
+            ("from beartype import beartype\n@beartype\ndef main(x: torch.Tensor): ...", "`beartype`"),
+            (
+                "from functools import singledispatch\n@singledispatch\ndef main(x: torch.Tensor): ...",
+                "`singledispatch`",
+            ),
+            ("from lib import thing\n@thing\ndef main(x: torch.Tensor): ...", "decorator `thing`"),
+            (
+                "def run(f):\n    return f.__annotations__\n@run\ndef main(x: torch.Tensor): ...",
+                "`__annotations__` in `a`",
+            ),
+            ("import typing\ndef main(x: torch.Tensor): ...\ntyping.get_type_hints(main)", "get_type_hints"),
+        ],
+    )
+    def test_who_evaluates_annotations(self, text: str, who: str) -> None:
+        found = project(a=f"{text}\nimport torch")
+        obstacle = startup.needed(found, found.modules[f"{ROOT}/a.py"], "torch")
+        assert obstacle is not None
+        assert who in obstacle.reason
+        assert obstacle.reason.startswith("an annotation")
+
+    def test_who_evaluates_annotations_elsewhere(self) -> None:
+        found = project(a="import torch\ndef main(x: torch.Tensor): ...", b="import typer, a\ntyper.run(a.main)")
+        obstacle = startup.needed(found, found.modules[f"{ROOT}/a.py"], "torch")
+        assert obstacle is not None
+        assert obstacle.reason == "an annotation of `main`, which `typer` may evaluate"
+
+    def test_what_nothing_uses(self) -> None:
+        found = project(a="import torch", b="import some.library", pkg__init="import torch")
+        reasons = [
+            startup.needed(found, found.modules[f"{ROOT}/{path}.py"], name)
+            for path, name in (("a", "torch"), ("b", "some"), ("pkg/__init__", "torch"))
+        ]
+        assert [each is None for each in reasons] == [True, False, False]
 
     @pytest.mark.parametrize(
         "reader",

@@ -27,6 +27,8 @@ SECTION = "tool.dlsafe-lint"
 
 HeavyImports = Literal["startup", "everywhere", "off"]
 GuardStyle = Literal["block", "main"]
+LazyStyle = Literal["function", "lazy-modules", "keyword"]
+AnnotationStyle = Literal["future", "quotes"]
 
 DEFAULT_EXCLUDE = (
     "*.egg-info",
@@ -136,6 +138,12 @@ def _boolean(value: Any, _codes: Sequence[str]) -> bool:
     return value
 
 
+def _number(value: Any, _codes: Sequence[str]) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise _WrongError
+    return value
+
+
 def _version(value: Any, _codes: Sequence[str]) -> tuple[int, int]:
     if isinstance(value, float):
         raise _WrongError(f"{value} is a number, and 3.10 would be 3.1: put the version in quotes")
@@ -176,11 +184,14 @@ _FOLDERS = _Kind("a list of folders", _strings)
 _NAMES = _Kind('a list of dotted names ("package.module.name")', _dotted_names)
 _ENTRY_POINTS = _Kind('a list of "package.module" or "package.module:function"', _entry_points)
 _BOOLEAN = _Kind("true or false", _boolean)
+_NUMBER = _Kind("a number from 0 on", _number)
 _VERSION = _Kind('a Python version ("3.11")', _version)
 _START_METHODS = _some_of(*START_METHODS)
 _CONFIDENCE = _one_of(*CONFIDENCES)
 _HEAVY_IMPORTS = _one_of("startup", "everywhere", "off")
 _GUARD_STYLE = _one_of("block", "main")
+_ANNOTATION_STYLE = _one_of("future", "quotes")
+_LAZY_STYLE = _one_of("function", "lazy-modules", "keyword")
 
 
 def _key(default: Any, kind: _Kind, description: str) -> Any:
@@ -251,6 +262,23 @@ class Config:
         _GUARD_STYLE,
         "How a fix puts what runs a program under its guard: as it is, or in a function `main` where no name in it "
         "needs to be global.",
+    )
+    lazy_style: LazyStyle = _key(  # noqa: RUF009
+        "function",
+        _LAZY_STYLE,
+        "How a fix makes an import wait: inside the functions that use it, in `__lazy_modules__` (which Python ignores "
+        "before 3.15), or by the keyword `lazy` (only with a `target-version` from 3.15 on).",
+    )
+    annotation_style: AnnotationStyle = _key(  # noqa: RUF009
+        "future",
+        _ANNOTATION_STYLE,
+        "How a fix keeps annotations from being evaluated: by `from __future__ import annotations` where nobody reads "
+        "the module's annotations, or by quotes around those that need it.",
+    )
+    max_moves: int = _key(
+        6,
+        _NUMBER,
+        "Into how many functions a fix moves an import before it is unsafe.",
     )
     extend_handles: tuple[str, ...] = _key(
         (), _NAMES, "Functions and classes that open something a worker can't share, besides those we know."
@@ -407,6 +435,16 @@ def _oldest_version(document: dict[str, Any]) -> tuple[int, int] | None:
         return None
     bounds = re.finditer(r"(?:^|,)\s*(?:>=|~=|===?|>)\s*(\d+)(?:\.(\d+))?", requirement)
     return max(((int(bound[1]), int(bound[2] or 0)) for bound in bounds), default=None)
+
+
+def allowed_lazy_style(config: Config) -> LazyStyle:
+    """Return how fixes make imports wait: the keyword ``lazy`` only where each Python of the project knows it.
+
+    Args:
+        config: the settings.
+    """
+    keyword = config.lazy_style == "keyword" and config.target_version < (3, 15)
+    return "function" if keyword else config.lazy_style
 
 
 def choose(config: Config, codes: Sequence[str], *, select: Sequence[str], ignore: Sequence[str]) -> Config:

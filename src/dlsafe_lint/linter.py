@@ -271,6 +271,9 @@ def _whole(state: _State, config: Config, root: Path) -> project.Project:
         extend_heavy_modules=config.extend_heavy_modules,
         heavy_imports=config.heavy_imports,
         guard_style=config.guard_style,
+        lazy_style=settings.allowed_lazy_style(config),
+        annotation_style=config.annotation_style,
+        max_moves=config.max_moves,
         typed=state.typed,
     )
 

@@ -164,6 +164,9 @@ class Project:
         extra_heavy: modules that are slow to import, besides those.
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
         guard_style: how what runs a program goes under its guard: "block" or "main".
+        lazy_style: how imports are made to wait: "function", "lazy-modules" or "keyword".
+        annotation_style: how annotations are kept from being evaluated: "future" or "quotes".
+        max_moves: into how many functions an import may move.
         typed: folders of packages with a ``py.typed``.
     """
 
@@ -178,6 +181,9 @@ class Project:
     extra_heavy: frozenset[str] = frozenset()
     heavy_imports: str = "startup"
     guard_style: str = "block"
+    lazy_style: str = "function"
+    annotation_style: str = "future"
+    max_moves: int = 6
     typed: frozenset[str] = frozenset()
     folders: frozenset[str] = frozenset()
     packages: dict[str, list[str]] = field(default_factory=dict)
@@ -1744,6 +1750,9 @@ def build(
     extend_heavy_modules: Iterable[str] = (),
     heavy_imports: str = "startup",
     guard_style: str = "block",
+    lazy_style: str = "function",
+    annotation_style: str = "future",
+    max_moves: int = 6,
     typed: Iterable[str] = (),
 ) -> Project:
     """Put the facts of all modules together.
@@ -1760,6 +1769,9 @@ def build(
         extend_heavy_modules: modules that are slow to import, besides those.
         heavy_imports: where slow imports are reported: "startup", "everywhere" or "off".
         guard_style: how what runs a program goes under its guard: "block" or "main".
+        lazy_style: how imports are made to wait: "function", "lazy-modules" or "keyword".
+        annotation_style: how annotations are kept from being evaluated: "future" or "quotes".
+        max_moves: into how many functions an import may move.
         typed: folders of packages with a ``py.typed``.
     """
     by_path = {facts.path: facts for facts in modules}
@@ -1784,6 +1796,9 @@ def build(
         extra_heavy=frozenset(extend_heavy_modules),
         heavy_imports=heavy_imports,
         guard_style=guard_style,
+        lazy_style=lazy_style,
+        annotation_style=annotation_style,
+        max_moves=max_moves,
         typed=frozenset(typed),
         folders=frozenset(folders),
         packages=packages,

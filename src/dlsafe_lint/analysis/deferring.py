@@ -2,80 +2,302 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from dlsafe_lint import apis
 from dlsafe_lint.analysis.loading import exported
 from dlsafe_lint.analysis.readers import hides_names, is_local_table, readers
 from dlsafe_lint.analysis.running import follow
-from dlsafe_lint.facts import Call, dotted
+from dlsafe_lint.apis import evaluators, heavy
+from dlsafe_lint.facts import Attribute, Call, Literal, Name, Subscript, Use, dotted, walk
+from dlsafe_lint.finding import Place
+from dlsafe_lint.project import Site, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dlsafe_lint.facts import Import, ModuleFacts
+    from dlsafe_lint.facts import Expr, Import, ModuleFacts, Scope
     from dlsafe_lint.project import Project
 
 _COMPILED = frozenset({"jit", "njit", "script", "script_method", "vectorize", "guvectorize", "stencil", "kernel"})
 
 
-def needed(project: Project, facts: ModuleFacts, name: str) -> str | None:
-    """Tell why a name that the module imports has to stay at module level, None if it can move into functions.
+class Obstacle(NamedTuple):
+    """Why an import has to stay at module level: the reason, as it follows "is needed at import time: ", and where."""
 
-    Annotations count as uses: whoever evaluates or checks them finds the name in the module.
+    reason: str
+    place: Place
+
+
+def needed(project: Project, facts: ModuleFacts, name: str) -> Obstacle | None:
+    """Tell why a name that the module imports has to stay at module level, None if it can move.
+
+    It can move into the functions that use it; for annotations that nobody evaluates it can move to where only type
+    checkers look.
 
     Args:
         project: the project.
         facts: the module.
         name: a name bound by an import at module level.
     """
-    key = ("needed", facts.path, name)
-    if key not in project.answers:
-        project.answers[key] = _needed(project, facts, name)
-    found = project.answers[key]
-    return found if isinstance(found, str) else None
+    return project.answer(("needed", facts.path, name), lambda: _needed(project, facts, name))
 
 
-def _needed(project: Project, facts: ModuleFacts, name: str) -> str | None:
+def _needed(project: Project, facts: ModuleFacts, name: str) -> Obstacle | None:
     bindings = facts.scopes[0].bindings.get(name, [])
     imports = [facts.imports[binding.target] for binding in bindings if binding.how == "import"]
-    if len(imports) < len(bindings):
-        return "it is bound in another way too"
-    if any(statement.scope != 0 or statement.block != 0 for statement in imports):
-        return "it is imported on a condition"
+
+    def obstacle(reason: str, statement: int) -> Obstacle:
+        return Obstacle(reason, Place(facts.path, facts.statements[statement].line, reason))
+
+    other = [binding for binding in bindings if binding.how != "import"]
+    if other:
+        return obstacle(f"`{name}` is bound in another way too", other[0].statement)
+    first = bindings[0].statement
+    for statement in imports:
+        if statement.scope != 0 or statement.block != 0:
+            return obstacle(f"`{name}` is imported on a condition", statement.statement)
     if len(imports) > 1 and not all(_binds_top(statement, name) for statement in imports):
-        return "it is imported in two ways"
-    if any(name in scope.declared for scope in facts.scopes):
-        return "it is declared global"
+        return obstacle(f"`{name}` is imported in two ways", imports[1].statement)
+    for scope in facts.scopes:
+        if name in scope.declared:
+            return obstacle(f"`{scope.name}` declares `{name}` {scope.declared[name]}", max(scope.statement, 0))
     if hides_names(facts):
-        return "the module looks up names by string"
-    tables = {outermost(facts, call.scope) for call in facts.calls if is_local_table(call)}
-    if tables & set(functions(facts, name)):
-        return "a function that uses it looks up its local names by string"
-    uses = facts.uses.get(name, [])
-    if not uses:
-        return "nothing uses it here: it may be imported for its effect"
-    for use in uses:
-        line = facts.statements[use.statement].line
-        if facts.runs_at_import(use.scope):
-            return f"line {line} needs it at import time"
-        function = facts.scopes[outermost(facts, use.scope)]
-        if function.kind == "lambda":
-            return f"the lambda on line {line} uses it"
-        if function.name == "__del__" or _is_compiled(facts, use.scope):
-            return f"`{function.name}` on line {function.line} can't import"
+        return obstacle("the module looks up names by string", first)
+    for use in facts.uses.get(name, ()):
+        if use.how == "annotation":
+            if reason := evaluated(project, facts, use):
+                return obstacle(reason, use.statement)
+        elif facts.runs_at_import(use.scope):
+            return obstacle(_what_uses(facts, use, name), use.statement)
+        else:
+            function = facts.scopes[outermost(facts, use.scope)]
+            if function.kind == "lambda":
+                return obstacle(f"a lambda uses `{name}`", use.statement)
+            if function.name == "__del__" or _is_compiled(facts, use.scope):
+                return obstacle(f"`{function.name}` can't import", function.statement)
+    mine = set(functions(facts, name))
+    for call in facts.calls:
+        if is_local_table(call) and outermost(facts, call.scope) in mine:
+            return obstacle("a function that uses it looks up its local names by string", call.statement)
     if name in exported(facts):
-        return "it is in `__all__`"
+        return obstacle(f"`{name}` is in `__all__`", facts.scopes[0].bindings["__all__"][0].statement)
     read_by = readers(project)
-    starred = "*" in {each for (path, each) in read_by if path == facts.path}
-    if (facts.path, name) in read_by or (facts.path, "__dict__") in read_by:
-        return "another module takes it from here"
+    taker = next(iter((*read_by.get((facts.path, name), ()), *read_by.get((facts.path, "__dict__"), ()))), None)
+    if taker is not None:
+        return obstacle(f"{_module(project, taker)} takes `{name}` from here", first)
+    starred = read_by.get((facts.path, "*"), ())
     if starred and "__all__" not in facts.scopes[0].bindings and not name.startswith("_"):
-        return "another module takes it from here with `import *`"
+        return obstacle(f"{_module(project, starred[0])} takes `{name}` from here with `import *`", first)
+    if facts.is_package and not name.startswith("_"):
+        for statement in imports:
+            if any(target.path is not None for target in project.targets(facts, statement)):
+                return obstacle(f"the package offers `{name}`", first)
+    if not facts.uses.get(name) and (facts.is_package or not all(_has_no_effect(each) for each in imports)):
+        return obstacle(f"nothing uses `{name}` here: it may be imported for its effect", first)
     for statement in imports:
         for each in statement.names:
             if not statement.is_from and "." in each.name and _relied_on(project, each.name):
-                return f"another module relies on `{each.name}` being loaded"
+                return obstacle(f"another module relies on `{each.name}` being loaded", first)
     return None
+
+
+def _module(project: Project, path: str) -> str:
+    return f"`{project.modules[path].name}`" if path else "an entry point"
+
+
+def _has_no_effect(statement: Import) -> bool:
+    """Whether nobody imports a library just for what that does: those that we measured."""
+    names = [statement.module] if statement.module else [each.name for each in statement.names]
+    return not statement.level and all(heavy.nearest(name) for name in names)
+
+
+def _what_uses(facts: ModuleFacts, use: Use, name: str) -> str:
+    """Say what needs a name at import time: "base class `nn.Module`"."""
+
+    def spelled(exprs: Iterable[Expr | None]) -> str:
+        for expr in exprs:
+            for inner in walk(expr) if expr is not None else ():
+                chain = dotted(inner)
+                if chain and chain.partition(".")[0] == name:
+                    return chain
+        return ""
+
+    for scope in facts.scopes:
+        if scope.statement == use.statement and scope.kind in ("class", "function") and scope.parent == use.scope:
+            at = scope
+            kinds: list[tuple[str, list[Expr | None]]] = [
+                ("base class", [*at.bases, *(value for _, value in at.keywords)]),
+                ("decorator", [*at.decorators]),
+                ("default value", [param.default for param in at.params]),
+            ]
+            for kind, exprs in kinds:
+                if chain := spelled(exprs):
+                    return f"{kind} `{chain}`" + (f" of `{at.name}`" if kind != "base class" else "")
+    around = use.scope
+    while facts.scopes[around].kind == "comprehension":
+        around = facts.scopes[around].parent
+    for bound, bindings in facts.scopes[around].bindings.items():
+        for binding in bindings:
+            if binding.statement == use.statement and binding.how in ("assign", "augmented", "walrus", "for", "with"):
+                chain = spelled([binding.value])
+                return f"`{bound}` is made with `{chain or name}`"
+    calls = [call for call in facts.calls if call.statement == use.statement and facts.runs_at_import(call.scope)]
+    chain = spelled([call.func for call in calls])
+    return f"call of `{chain}`" if chain else f"use of `{name}`"
+
+
+# --- annotations ---
+
+
+def evaluated(project: Project, facts: ModuleFacts, use: Use) -> str:
+    """Say who may evaluate an annotation that uses a name, "" if nobody does."""
+    by = project.answer("evaluates annotations", lambda: _evaluates(project))
+    if by:
+        return f"an annotation, and {by} evaluates annotations"
+    if library := _evaluating_library(facts):
+        return f"an annotation, and `{library}` evaluates annotations"
+    scope = facts.scopes[use.scope]
+    if facts.statements[use.statement].kind == "annassign":
+        return _class_reads(project, facts, scope) if scope.kind == "class" else ""
+    function = next(
+        (each for each in facts.scopes if each.statement == use.statement and each.kind == "function"), None
+    )
+    if function is None:
+        return ""
+    at: Scope = function
+    while at.parent >= 0:
+        for decorator in at.decorators:
+            if not _ignores(project, facts, at, decorator):
+                func = decorator.func if isinstance(decorator, Call) else decorator
+                return f"an annotation of `{function.name}`, which decorator `{dotted(func) or '?'}` may evaluate"
+        at = facts.scopes[at.parent]
+    for path in readers(project).get((facts.path, function.name), ()):
+        library = _evaluating_library(project.modules[path]) if path else ""
+        if library:
+            return f"an annotation of `{function.name}`, which `{library}` may evaluate"
+    return ""
+
+
+def _class_reads(project: Project, facts: ModuleFacts, scope: Scope) -> str:
+    """Say what may read the annotations in a class body: a decorator, a base class we don't know; "" if nothing."""
+    for base in project.ancestors(Site(facts.path, scope.index)):
+        own = project.scope(base.site) if base.site is not None else None
+        if own is None and apis.canonical(base.name) not in evaluators.CLASSES and base.name not in evaluators.CLASSES:
+            return f"an annotation in `{scope.name}`, which `{base.name}` may evaluate"
+        if own is not None and base.site is not None:
+            inner = project.modules[base.site.path]
+            if own.decorators:
+                func = own.decorators[0]
+                name = dotted(func.func if isinstance(func, Call) else func) or "?"
+                return f"an annotation in `{scope.name}`, which decorator `{name}` may evaluate"
+            known = sum(each.site is not None for each in project.ancestors(base.site)) - 1
+            known += sum(each.site is None for each in project.ancestors(base.site))
+            if known < len(own.bases) or any(_is_unknown(project, inner, own, each) for each in own.bases):
+                return f"an annotation in `{scope.name}`, which a base class may evaluate"
+            if own.keywords:
+                return f"an annotation in `{scope.name}`, which a metaclass may evaluate"
+    return ""
+
+
+def _is_unknown(project: Project, facts: ModuleFacts, scope: Scope, base: Expr) -> bool:
+    expr = base.value if isinstance(base, Subscript) else base
+    if isinstance(expr, Name) and expr.id in evaluators.CLASSES:
+        return False
+    values = project.values(expr, Where(facts, scope.parent, scope.statement))
+    return not any(value.kind in ("class", "external") for value in values)
+
+
+def _ignores(project: Project, facts: ModuleFacts, scope: Scope, decorator: Expr) -> bool:
+    """Whether a decorator does not look at annotations."""
+    func = decorator.func if isinstance(decorator, Call) else decorator
+    if isinstance(func, Name) and func.id in evaluators.DECORATORS and facts.resolve(func.id, scope.parent) < 0:
+        return True
+    if isinstance(func, Attribute) and func.attr in evaluators.ACCESSORS:
+        return True  # the libraries whose commands read annotations are looked for by themselves
+    if scope.kind == "class" and (dotted(func) or "").rpartition(".")[2] in ("dataclass", "total_ordering"):
+        return True  # of a dataclass only the fields are looked at, not the methods
+    for value in project.values(func, Where(facts, scope.parent, scope.statement)):
+        known = value.kind == "external" and (
+            value.name in evaluators.DECORATORS or apis.canonical(value.name) in evaluators.DECORATORS
+        )
+        if not known and value.kind != "function":  # the project's own decorators: `_evaluates` has looked at them
+            return False
+    return True
+
+
+def _evaluating_library(facts: ModuleFacts) -> str:
+    """Return a library that evaluates annotations and that the module imports, "" if there is none."""
+    for statement in facts.imports:
+        for each in statement.names:
+            name = f"{statement.module}.{each.name}" if statement.is_from else each.name
+            while name and not statement.level:
+                if name in evaluators.LIBRARIES:
+                    return name
+                name = name.rpartition(".")[0]
+    return ""
+
+
+def _evaluates(project: Project) -> str:
+    """Say where a project evaluates annotations itself, so that any of them may be meant; "" if it doesn't."""
+    last = {name.rpartition(".")[2] for name in evaluators.FUNCTIONS}
+    for facts in project.modules.values():
+        if project.is_test(facts):
+            continue
+        for chain in facts.reads:
+            if chain in evaluators.FUNCTIONS or chain.rpartition(".")[2] in evaluators.ATTRIBUTES:
+                return f"`{chain}` in `{facts.name}`"
+        for statement in facts.imports:
+            for each in statement.names:
+                if statement.is_from and f"{statement.module}.{each.name}" in evaluators.FUNCTIONS:
+                    return f"`{each.name}` in `{facts.name}`"
+        for call in facts.calls:
+            name = call.func.attr if isinstance(call.func, Attribute) else dotted(call.func) or ""
+            if name in evaluators.ATTRIBUTES or (name in last and project.callee(facts, call) in evaluators.FUNCTIONS):
+                return f"`{name}` in `{facts.name}`"
+            if name in ("getattr", "hasattr") and Literal("__annotations__") in call.args:
+                return f"`__annotations__` in `{facts.name}`"
+        exprs: list[Expr] = list(facts.calls)
+        exprs += [each.value for scope in facts.scopes for bound in scope.bindings.values() for each in bound]
+        exprs += [result.value for result in facts.results]
+        exprs += [block.test for block in facts.blocks if block.test is not None]
+        exprs += [iteration.iterable for iteration in facts.iterations]
+        for expr in exprs:
+            for inner in walk(expr):
+                if isinstance(inner, Attribute) and inner.attr in evaluators.ATTRIBUTES:
+                    return f"`{inner.attr}` in `{facts.name}`"
+    return ""
+
+
+def may_postpone(project: Project, facts: ModuleFacts) -> bool:
+    """Tell whether nobody evaluates any annotation of a module, so that all of them can become strings."""
+    return project.answer(("may-postpone", facts.path), lambda: _may_postpone(project, facts))
+
+
+def _may_postpone(project: Project, facts: ModuleFacts) -> bool:
+    for scope in facts.scopes:
+        if scope.kind == "class":
+            own = any(
+                statement.kind == "annassign" and statement.scope == scope.index for statement in facts.statements
+            )
+            if own and _class_reads(project, facts, scope):
+                return False
+        if scope.kind == "function" and (scope.returns or any(param.annotation for param in scope.params)):
+            use = Use(scope.parent, scope.statement, "annotation")
+            if evaluated(project, facts, use):
+                return False
+    return True
+
+
+def is_annotated(facts: ModuleFacts, name: str) -> bool:
+    """Tell whether annotations use a name at module level or in classes: type checkers look for it there."""
+    return any(use.how == "annotation" and facts.runs_at_import(use.scope) for use in facts.uses.get(name, ()))
+
+
+def only_annotates(facts: ModuleFacts, name: str) -> bool:
+    """Tell whether a name is used, and by annotations alone."""
+    uses = facts.uses.get(name, ())
+    return bool(uses) and all(use.how == "annotation" for use in uses)
 
 
 def _binds_top(statement: Import, name: str) -> bool:
@@ -138,8 +360,19 @@ def outermost(facts: ModuleFacts, scope: int) -> int:
 
 
 def functions(facts: ModuleFacts, name: str) -> list[int]:
-    """Return the outermost functions that use an imported name, in source order."""
-    return sorted({outermost(facts, use.scope) for use in facts.uses.get(name, ())})
+    """Return the outermost functions that need an imported name when they run, in source order.
+
+    A function of which only annotations use it does not, where type checkers find the name at module level.
+    """
+    uses = facts.uses.get(name, ())
+    typed = is_annotated(facts, name) or only_annotates(facts, name)
+    return sorted(
+        {
+            outermost(facts, use.scope)
+            for use in uses
+            if not facts.runs_at_import(use.scope) and not (typed and use.how == "annotation")
+        }
+    )
 
 
 def insertion(project: Project, facts: ModuleFacts, function: int, names: Iterable[str]) -> int:

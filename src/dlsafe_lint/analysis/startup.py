@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlsafe_lint.analysis.deferring import functions, insertion, needed, outermost, top_statement
+from dlsafe_lint.analysis.deferring import functions, insertion, needed, only_annotates, outermost, top_statement
+from dlsafe_lint.analysis.effects import effect_of_loading
 from dlsafe_lint.analysis.loading import Edge, edges, edges_of
 from dlsafe_lint.analysis.programs import Entry, entries
 from dlsafe_lint.analysis.running import ALL, packages_around, ran
@@ -31,6 +32,7 @@ __all__ = [
     "import_in_words",
     "insertion",
     "needed",
+    "only_for_annotations",
     "slow_libraries",
 ]
 """Whoever asks about the start of a program asks here."""
@@ -47,6 +49,7 @@ class Cut(NamedTuple):
         own: whether the statement imports a library, not a module of the project.
         entries: the programs; none with the setting ``heavy-imports = "everywhere"``.
         via: hops from the first program to the statement, and on to the library.
+        effects: what modules of the project do while they are loaded that would happen later; None if nothing.
     """
 
     path: str
@@ -57,6 +60,7 @@ class Cut(NamedTuple):
     own: bool
     entries: tuple[Entry, ...]
     via: tuple[Place, ...]
+    effects: Place | None = None
 
 
 class _World(NamedTuple):
@@ -251,7 +255,7 @@ def _without_spare(project: Project, leads: Collection[str], root: str, found: l
 
 def _needs_any(project: Project, edge: Edge) -> bool:
     facts = project.modules[edge.path]
-    return any(needed(project, facts, name) for name in edge.names)
+    return any(needed(project, facts, name) is not None for name in edge.names)
 
 
 def _can_move(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge) -> bool:
@@ -263,8 +267,10 @@ def _can_move(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edg
 
 def used_early(early: Mapping[Site, int], facts: ModuleFacts, name: str) -> bool:
     """Whether a function that runs at start-up, or one inside it, uses the name before the arguments are read."""
+    needing = functions(facts, name)
     for use in facts.uses.get(name, ()):
-        function = outermost(facts, use.scope)
+        if facts.runs_at_import(use.scope) or (function := outermost(facts, use.scope)) not in needing:
+            continue
         last = early.get(Site(facts.path, function))
         if last is None:
             continue
@@ -288,6 +294,7 @@ def cuts(project: Project) -> dict[str, list[Cut]]:
 
 
 class _Merged(NamedTuple):
+    paths: dict[str, None]
     names: dict[str, None]
     roots: dict[str, int]
     entries: dict[tuple[str, int], Entry]
@@ -315,7 +322,8 @@ def _at_startup(project: Project) -> dict[str, list[Cut]]:
                 own = all(target.path is None for target in edge.targets)
                 if key not in merged:
                     onward = () if own else _onward(project, edge, world, root)
-                    merged[key] = _Merged({}, {}, {}, (*via, *onward), own)
+                    merged[key] = _Merged({}, {}, {}, {}, (*via, *onward), own)
+                merged[key].paths.update(dict.fromkeys(target.path for target in edge.targets if target.path))
                 merged[key].names.update(dict.fromkeys(edge.names))
                 merged[key].entries.setdefault((entry.path, entry.function), entry)
         for key, roots in mine.items():
@@ -335,6 +343,7 @@ def _at_startup(project: Project) -> dict[str, list[Cut]]:
                 each.own,
                 tuple(each.entries.values()),
                 each.via,
+                effect_of_loading(project, each.paths),
             )
         )
     return made
@@ -380,6 +389,11 @@ def _everywhere(project: Project) -> dict[str, list[Cut]]:
                     Cut(facts.path, edge.number, edge.names, tuple(sorted(roots)), saved, True, (), ())
                 )
     return made
+
+
+def only_for_annotations(facts: ModuleFacts, cut: Cut) -> bool:
+    """Tell whether annotations alone use the names that should move."""
+    return all(only_annotates(facts, name) for name in cut.names)
 
 
 def before_what(cut: Cut) -> str:

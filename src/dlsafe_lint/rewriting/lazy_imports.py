@@ -54,6 +54,11 @@ def aliases(statement: ImportStatement) -> Sequence[cst.ImportAlias]:
     return () if isinstance(statement.names, cst.ImportStar) else statement.names
 
 
+def bound(alias: cst.ImportAlias) -> str:
+    """Return the name that an alias binds: ``import a.b`` binds ``a``."""
+    return alias.evaluated_alias or alias.evaluated_name.partition(".")[0]
+
+
 def with_names(statement: ImportStatement, kept: Sequence[cst.ImportAlias]) -> ImportStatement | None:
     """Return an import with some of its names; None where a comment would be lost.
 
@@ -397,6 +402,24 @@ def for_type_checkers(module: cst.Module, lines: Sequence[cst.SimpleStatementLin
     if at < len(body):
         body[at] = _set_apart_from_above(body[at])
     body.insert(at, block)
+    return module.with_changes(body=body)
+
+
+def with_future_annotations(module: cst.Module) -> cst.Module:
+    """Return a module with ``from __future__ import annotations``, before or among its other such imports."""
+    body = list(module.body)
+    at = int(has_docstring(body))
+    made = cst.ensure_type(cst.parse_statement("from __future__ import annotations"), cst.SimpleStatementLine)
+    after = body[at] if at < len(body) else None
+    if isinstance(after, cst.SimpleStatementLine) and _is_import(after) and _is_future(after):
+        body[at] = after.with_changes(leading_lines=[])
+        body.insert(at, made.with_changes(leading_lines=after.leading_lines))
+        return module.with_changes(body=body)
+    if after is not None:
+        body[at] = _set_apart_from_above(after)
+    if at or (module.header and module.header[-1].comment):
+        made = made.with_changes(leading_lines=[_BLANK])
+    body.insert(at, made)
     return module.with_changes(body=body)
 
 

@@ -28,6 +28,7 @@ CODES: dict[str, str] = {
     "DLS401": "script-imported-by-package",
     "DLS501": "heavy-import-at-startup",
     "DLS502": "heavy-chain-at-startup",
+    "DLS503": "heavy-import-for-annotations",
 }
 """Code to name, in code order; a rule's file is named after both."""
 

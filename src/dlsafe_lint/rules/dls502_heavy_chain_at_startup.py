@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlsafe_lint.analysis import startup
+from dlsafe_lint.rewriting import moving
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ class HeavyChainAtStartup(Rule):
             self.layer = torch.nn.Linear(size, 1)
     ```
 
+    ## Fix safety
+    As for DLS501. Unsafe where a module that is loaded later does more than define something while it is loaded: a call
+    whose result nobody keeps, a value put into another module, a class or function that is registered.
+
     ## References
     - [PEP 810: explicit lazy imports](https://peps.python.org/pep-0810/)
     """
@@ -91,24 +96,36 @@ class HeavyChainAtStartup(Rule):
     @classmethod
     def applies_to(cls, facts: ModuleFacts, project: Project) -> bool:
         """Tell whether an import of a project module that loads something slow can move."""
-        return any(not cut.own for cut in startup.cuts(project).get(facts.path, ()))
+        return any(_is_mine(facts, cut) for cut in startup.cuts(project).get(facts.path, ()))
 
     def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002, D102
-        for cut in startup.cuts(self.project).get(self.facts.path, ()):
-            if cut.own:
-                continue
+        found = [cut for cut in startup.cuts(self.project).get(self.facts.path, ()) if _is_mine(self.facts, cut)]
+        drafts = moving.drafts(self, found)
+        for cut in found:
             words = startup.import_in_words(self.facts, cut.number, cut.names)
             self.report(
                 self.tree.statements[self.facts.imports[cut.number].statement],
                 f"`{words}` loads {startup.slow_libraries(cut)} {startup.before_what(cut)}",
                 help=self._help(cut),
-                related=(*cut.via, *(entry.place for entry in cut.entries[:3])),
+                related=(
+                    *cut.via,
+                    *([cut.effects] if cut.effects else []),
+                    *(entry.place for entry in cut.entries[:3]),
+                ),
+                fix=drafts.get(cut.number),
             )
 
     def _help(self, cut: Cut) -> str:
         functions = sorted({each for name in cut.names for each in startup.functions(self.facts, name)})
+        if not functions:
+            return "Nothing in this module uses it: remove it"
         if len(functions) > 3:
             return f"Import it in the {len(functions)} functions that use it"
         listed = " and ".join(f"`{self.facts.scopes[each].name}`" for each in functions)
         reads = any(startup.insertion(self.project, self.facts, each, cut.names) >= 0 for each in functions)
         return f"Import it in {listed}{', after the arguments are read' * reads}"
+
+
+def _is_mine(facts: ModuleFacts, cut: Cut) -> bool:
+    """Whether the import is of a module of the project, and of more than what annotations use."""
+    return not cut.own and not startup.only_for_annotations(facts, cut)

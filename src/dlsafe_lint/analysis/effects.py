@@ -1,0 +1,112 @@
+"""What loading a module of the project does besides defining something: that happens later if its import moves."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from dlsafe_lint.analysis.loading import edges
+from dlsafe_lint.facts import Attribute, Call, Name, dotted
+from dlsafe_lint.finding import Place
+from dlsafe_lint.project import Site, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dlsafe_lint.facts import Expr, ModuleFacts
+    from dlsafe_lint.project import Project
+
+_HARMLESS = frozenset(
+    {"append", "extend", "add", "update", "insert", "setdefault", "addHandler", "setLevel", "add_argument", "getLogger"}
+)
+"""Methods by which a module changes what it has made itself, where the receiver is a name of its own."""
+
+_REGISTERING = frozenset({"append", "add", "update", "register", "setdefault", "insert"})
+
+
+def effect_of_loading(project: Project, paths: Iterable[str]) -> Place | None:
+    """Return what some modules, and those that they load, do while they are loaded, None if they only define.
+
+    Args:
+        project: the project.
+        paths: the modules.
+    """
+    queue = deque(paths)
+    seen = set(queue)
+    while queue:
+        facts = project.modules[queue.popleft()]
+        place = project.answer(("effect", facts.path), lambda: _effect(project, facts))  # noqa: B023  # asked at once
+        if place is not None:
+            return place
+        for edge in edges(project, facts):
+            for target in edge.targets:
+                if target.path is not None and target.path not in seen:
+                    seen.add(target.path)
+                    queue.append(target.path)
+    return None
+
+
+def _effect(project: Project, facts: ModuleFacts) -> Place | None:
+    for call in facts.calls:
+        if facts.statements[call.statement].kind != "expr" or not facts.runs_at_import(call.scope):
+            continue
+        if facts.in_block(call.statement, "guard") or facts.in_block(call.statement, "typing"):
+            continue
+        if not _is_own(facts, call):
+            return Place(facts.path, call.line, f"`{dotted(call.func) or 'a call'}` runs when `{facts.name}` is loaded")
+    for store in facts.stores:
+        base = store.base
+        while isinstance(base, Attribute):
+            base = base.value
+        if facts.runs_at_import(store.scope) and isinstance(base, Name) and _is_imported(facts, base.id):
+            line = facts.statements[store.statement].line
+            return Place(facts.path, line, f"`{dotted(store.base)}` is changed when `{facts.name}` is loaded")
+    for scope in facts.scopes:
+        if scope.kind not in ("class", "function") or not facts.runs_at_import(scope.parent):
+            continue
+        for decorator in scope.decorators:
+            if _registers(project, facts, scope.parent, scope.statement, decorator):
+                return Place(facts.path, scope.line, f"`{scope.name}` is registered when `{facts.name}` is loaded")
+        if scope.kind == "class" and scope.bases and project.method(Site(facts.path, scope.index), "__init_subclass__"):
+            return Place(facts.path, scope.line, f"`{scope.name}` is registered when `{facts.name}` is loaded")
+    return None
+
+
+def _is_imported(facts: ModuleFacts, name: str) -> bool:
+    return any(binding.how == "import" for binding in facts.scopes[0].bindings.get(name, ()))
+
+
+def _is_own(facts: ModuleFacts, call: Call) -> bool:
+    """Whether a call only changes what the module has made itself: ``__all__.append("x")``."""
+    func = call.func
+    return (
+        isinstance(func, Attribute)
+        and func.attr in _HARMLESS
+        and isinstance(func.value, Name)
+        and not _is_imported(facts, func.value.id)
+    )
+
+
+def _registers(project: Project, facts: ModuleFacts, scope: int, statement: int, decorator: Expr) -> bool:
+    """Whether a decorator is a function of the project that keeps what it decorates."""
+    func = decorator.func if isinstance(decorator, Call) else decorator
+    if isinstance(func, Attribute) and func.attr.startswith("register"):
+        return True
+    for value in project.values(func, Where(facts, scope, statement)):
+        if value.kind not in ("function", "class") or value.site is None:
+            continue
+        inner = project.modules[value.site.path]
+
+        def within(at: int, top: int = value.site.scope, inner: ModuleFacts = inner) -> bool:
+            while at >= 0 and at != top:
+                at = inner.scopes[at].parent
+            return at == top
+
+        if any(store.key is not None and within(store.scope) for store in inner.stores):
+            return True
+        if any(
+            isinstance(call.func, Attribute) and call.func.attr in _REGISTERING and within(call.scope)
+            for call in inner.calls
+        ):
+            return True
+    return False
