@@ -256,8 +256,9 @@ class _Walk:
                 return "it runs before the arguments are read"
             return "it is imported on a condition"
         for name in edge.names:
-            if reason := needed(self.project, facts, name):
-                return f"`{name}`: {reason}" if len(edge.names) > 1 else reason
+            if obstacle := needed(self.project, facts, name):
+                at = f" at line {obstacle.place.line}" if obstacle.place.line != edge.line else ""
+                return f"{obstacle.reason}{at}"
         for name in edge.names:
             if used_early(self.early, facts, name):
                 return f"a function that runs at start-up uses `{name}`"

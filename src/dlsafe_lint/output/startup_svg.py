@@ -30,7 +30,7 @@ NARROWEST = 2
 """Pixels below which a box is left out."""
 SMALLEST_SHARE = 0.3
 """Share of the width that the smaller chart has at least; it is then enlarged."""
-LETTER = 6.7
+LETTER = 7.0
 """Pixels of a letter of the boxes' text, a little generous: fonts differ."""
 
 LIGHT = {
@@ -184,10 +184,12 @@ def _panels(comparison: Comparison) -> list[_Panel]:
 def _heading(panel: _Panel, first: _Panel, top: float) -> Iterator[str]:
     good = " good" if panel.good else ""
     yield _text(panel.left, top + 110, in_seconds(panel.tree.total / 1e6), f"big{good}")
-    title = panel.title
-    if panel is not first and panel.scale and first.scale and (larger := panel.scale / first.scale) >= 1.05:
-        title += f", drawn {in_times(larger)} times larger"
-    yield _text(panel.left + 112, top + 109, title, "dim")
+    larger = panel.scale / first.scale if panel.scale and first.scale else 1
+    if larger >= 1.05:
+        yield _text(panel.left + 112, top + 98, panel.title, "dim")
+        yield _text(panel.left + 112, top + 113, f"drawn {in_times(larger)} times larger", "tick")
+    else:
+        yield _text(panel.left + 112, top + 110, panel.title, "dim")
     share = min(panel.tree.total / first.tree.total, 1) if first.tree.total else 0
     yield _rect(panel.left, top + 122, panel.width, 5, "track")
     if share:
@@ -239,7 +241,9 @@ def _box(box: Box, laid: Sequence[Box], panel: _Panel, top: float, kinds: Mappin
 def _label(loaded: Loaded, above: Loaded | None, width: float) -> str:
     """Return as much of a module's name as there is room for, and its time if there is more."""
     name = loaded.name
-    if above is not None and _library(name) == _library(above.name) and "." in name:
+    if above is not None and name.startswith(f"{above.name}."):
+        name = name.removeprefix(above.name)
+    elif above is not None and _library(name) == _library(above.name) and "." in name:
         name = f".{name.partition('.')[2]}"
     room = int((width - 10) / LETTER)
     time = in_seconds(loaded.total / 1e6)
@@ -258,10 +262,9 @@ def _legend(comparison: Comparison, kinds: Mapping[str, str], top: float) -> tup
     for library, kind in kinds.items():
         if not kind.startswith("library"):
             continue
-        words = f"{library} {in_seconds(before.get(library, 0) / 1e6)}"
-        if comparison.is_fixed:
-            left = after.get(library, 0)
-            words += f" → {in_seconds(left / 1e6) if left else 'not loaded'}"
+        words = library
+        for number, spent in enumerate((before, after) if comparison.is_fixed else (before,)):
+            words += f"{' →' * number} {in_seconds(spent[library] / 1e6) if library in spent else 'not loaded'}"
         width = 24 + len(words) * 7.3 + 22
         if x + width > WIDTH - MARGIN:
             x, line = float(MARGIN), line + 1
@@ -274,17 +277,14 @@ def _legend(comparison: Comparison, kinds: Mapping[str, str], top: float) -> tup
 def _kinds(comparison: Comparison) -> dict[str, str]:
     """Return the colour of each library: the slowest have their own, the same before and after."""
     own = {_library(module) for start in (comparison.before, comparison.after) for module in start.names}
-    times: dict[str, int] = {}
+    weights: dict[str, float] = {}
     for tree in comparison.trees:
         for library, spent in by_library(tree).items():
-            times[library] = max(times.get(library, 0), spent)
+            if library not in own and _kind(library) == "rest" and 50 * spent >= tree.total > 0:
+                weights[library] = max(weights.get(library, 0), spent / comparison.trees[0].total)
     found = dict.fromkeys(own, "own")
-    worth = [
-        library
-        for library in sorted(times, key=lambda each: (-times[each], each))
-        if library not in found and _kind(library) == "rest" and 100 * times[library] >= comparison.trees[0].total
-    ]
-    found.update({library: f"library{number}" for number, library in enumerate(worth[:8])})
+    slowest = sorted(weights, key=lambda each: (-weights[each], each))[:8]
+    found.update({library: f"library{number}" for number, library in enumerate(slowest)})
     return found
 
 

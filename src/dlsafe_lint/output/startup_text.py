@@ -47,7 +47,7 @@ def _block(comparison: Comparison, cwd: Path, *, color: bool) -> Iterator[str]:
         yield ""
         yield "  After --fix these would be left:"
         for link in after.links:
-            yield from _chain(link, 0, comparison._replace(before=after), cwd, color=color)
+            yield from _chain(link, 0, comparison._replace(before=after), cwd, color=color, left=True)
 
 
 def _libraries(start: Start) -> str:
@@ -87,17 +87,18 @@ def _cost(comparison: Comparison, root: str, which: int) -> str:
 
 
 def _chain(
-    link: Link, depth: int, comparison: Comparison, cwd: Path, *, color: bool, going: bool = False
+    link: Link, depth: int, comparison: Comparison, cwd: Path, *, color: bool, going: bool = False, left: bool = False
 ) -> Iterator[str]:
     fate = "" if going else comparison.fate(link)
     margin = _styled(f"{fate:<{_MARGIN}}", fg=_COLORS.get(fate), color=color)
     words = printable(link.words)
     seen = " (what it loads stands above)" if link.again else ""
-    why = f": {printable(link.stays)}" if fate == "stays" else ""
+    # where something is left after fixing, that is what the reasons are told of
+    why = f": {printable(link.stays)}" if fate == "stays" and (left or not comparison.is_fixed) else ""
     place = f"{printable(relative(link.path, cwd))}:{link.line}"
     yield f"  {margin}{'  ' * depth}{place}  {words}{seen}{_styled(why, fg='yellow', color=color)}".rstrip()
     for inner in link.inner:
-        yield from _chain(inner, depth + 1, comparison, cwd, color=color, going=going or fate == "fix")
+        yield from _chain(inner, depth + 1, comparison, cwd, color=color, going=going or fate == "fix", left=left)
 
 
 def _styled(text: str, *, color: bool, fg: str | None = None, bold: bool | None = None) -> str:
