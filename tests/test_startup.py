@@ -385,3 +385,86 @@ class TestCosts:
         both = heavy.estimate(frozenset({"lightning", "torch"}))
         assert both == heavy.estimate(frozenset({"lightning"})) > heavy.estimate(frozenset({"torch"})) > 0
         assert heavy.estimate(frozenset({"unmeasured"})) == 0
+
+
+class TestWhatStays:
+    def kept(self, found: Project) -> list[tuple[str, str, str, list[str]]]:
+        (entry,) = startup.entries(found)
+        return [
+            (
+                each.root,
+                each.obstacle.reason,
+                f"{each.obstacle.place.path.removeprefix(f'{ROOT}/')}:{each.obstacle.place.line}",
+                [f"{hop.path.removeprefix(f'{ROOT}/')}:{hop.line}" for hop in each.via],
+            )
+            for each in startup.kept(found, entry)
+        ]
+
+    def test_a_base_class_two_imports_away(self) -> None:
+        found = project(
+            a=PARSES.format("from b import x\nx = x()\ndef main(): ..."),
+            b="from c import Net\ndef x(): return Net",
+            c="from torch import nn\n\nclass Net(nn.Module): ...\nNET = Net()",
+        )
+        assert self.kept(found) == [("torch", "base class `nn.Module`", "c.py:3", ["a.py:2", "b.py:1", "c.py:1"])]
+
+    def test_every_reason_is_named(self) -> None:
+        found = project(
+            a=PARSES.format("from b import Net\nnet = Net()\nimport torch\ndef main(device=torch.device('cpu')): ..."),
+            b="from torch import nn\n\nclass Net(nn.Module): ...",
+        )
+        assert self.kept(found) == [
+            ("torch", "default value `torch.device` of `main`", "a.py:5", ["a.py:4"]),
+            ("torch", "base class `nn.Module`", "b.py:3", ["a.py:2", "b.py:1"]),
+        ]
+
+    def test_what_runs_before_the_arguments_are_read(self) -> None:
+        text = (
+            "import argparse\nimport torch\ndef device():\n    return torch.device('cpu')\ndef main(): ...\n"
+            "if __name__ == '__main__':\n    parser = argparse.ArgumentParser()\n"
+            "    parser.add_argument('--device', default=device())\n    parser.parse_args()\n"
+        )
+        reason = "`device` uses `torch` and runs before the arguments are read"
+        assert self.kept(project(a=text)) == [("torch", reason, "a.py:4", ["a.py:2"])]
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("import importlib\nimportlib.import_module('torch')", "it is imported by a call or a function"),
+            ("from torch import *", "`import *` takes whatever is there"),
+            ("try:\n    import torch\nexcept ImportError:\n    torch = None", "it is imported on a condition"),
+        ],
+    )
+    def test_statements_that_never_move(self, text: str, reason: str) -> None:
+        ((root, why, _, _),) = self.kept(project(a=PARSES.format(f"{text}\ndef main(): ...")))
+        assert root == "torch"
+        assert why.startswith(reason)
+
+
+class TestPackagesThatPassNamesOn:
+    NET = "import torch\nclass Net(torch.nn.Module): ..."
+
+    def found(self, init: str = "from .log import log\nfrom .net import Net", uses: str = "", **more: str) -> Project:
+        program = f"from pkg import Net, log\nlog()\n{uses}\ndef main():\n    return Net()"
+        modules = {"pkg__init": init, "pkg_log": "def log(): ...", "pkg_net": self.NET, **more}
+        return project("startup", (), a=PARSES.format(program), **modules)
+
+    def test_they_import_on_demand(self) -> None:
+        found = self.found()
+        assert cut(found) == {"a.py": ["Net"], "pkg/__init__.py": ["Net"]}
+        assert [each.on_demand for cuts in startup.cuts(found).values() for each in cuts] == [False, True]
+
+    @pytest.mark.parametrize(
+        ("init", "uses", "more"),
+        [
+            ("from .log import log\nfrom .net import Net\nnet = Net()", "", {}),
+            ("from .log import log\nfrom .net import Net\ndef __getattr__(name): ...", "", {}),
+            ("from .log import log\nfrom .net import Net", "class Other(Net): ...", {}),
+            ("from .log import log\nfrom .net import Net", "", {"b": "from pkg import *"}),
+            ("from .log import log\nfrom .net import Net", "", {"tests_b": "mock.patch('pkg.Net')"}),
+            ("from .log import log\nfrom .net import Net", "", {"b": "import pkg\nclass B(pkg.Net): ..."}),
+            ("from .log import log\nfrom .net import Net", "", {"pkg_Net": ""}),
+        ],
+    )
+    def test_unless_somebody_would_notice(self, init: str, uses: str, more: dict[str, str]) -> None:
+        assert cut(self.found(init, uses, **more)) == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from dlsafe_lint.analysis.exports import offered
 from dlsafe_lint.analysis.import_calls import may_import, named_by_call
 from dlsafe_lint.analysis.running import is_run, ran_from
 from dlsafe_lint.apis import heavy
@@ -26,7 +27,8 @@ class Edge(NamedTuple):
         names: the names that it binds and that have to move for it to go; empty if it can't go.
         targets: the modules that it loads, in order.
         how: "import"; "call" for ``import_module("pkg.mod")`` and an import in a function that runs at import time;
-            "proxy" for what loads the module but not what that imports (``lazy_loader.load``).
+    "proxy" for what loads the module but not what that imports (``lazy_loader.load``); "export" for an import by
+            which a package only passes names on (see exports).
     """
 
     path: str
@@ -104,9 +106,13 @@ def edges_of(project: Project, facts: ModuleFacts, index: int, statement: Import
         taken = [Target(None, f"{module}.{each.name}") for each in statement.names if each.name != "*"]
         targets += [target for target in taken if target.name in heavy.COSTS or heavy.brings(target.name)]
     names = tuple(each.asname or each.name for each in statement.names)
-    yield base._replace(names=names if movable and not star else (), targets=tuple(targets))
+    here = offered(project, facts)
+    how = "export" if all(here.get(name) == index for name in names) else "import"
+    yield base._replace(names=names if movable and not star else (), targets=tuple(targets), how=how)
     if external:
         return
+    package = project.modules[targets[-1].path] if targets and targets[-1].path else facts
+    passed_on = offered(project, package) if package is not facts else {}
     for each in statement.names:
         if each.name == "*":
             inner = [
@@ -119,8 +125,16 @@ def edges_of(project: Project, facts: ModuleFacts, index: int, statement: Import
             inner = [
                 target for target in project.targets(facts, statement._replace(names=(each,))) if target not in targets
             ]
+            if each.name in passed_on:
+                source = package.imports[passed_on[each.name]]
+                inner += [target for target in project.targets(package, source) if target not in (*targets, *inner)]
         if inner:
-            yield base._replace(names=(each.asname or each.name,) if movable and not star else (), targets=tuple(inner))
+            bound = each.asname or each.name
+            yield base._replace(
+                names=(bound,) if movable and not star else (),
+                targets=tuple(inner),
+                how="export" if here.get(bound) == index else "import",
+            )
 
 
 def _edges_of_call(project: Project, facts: ModuleFacts, call: Call) -> Iterator[Edge]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlsafe_lint.analysis.deferring import needed
 from dlsafe_lint.analysis.loading import Edge, edges
 from dlsafe_lint.analysis.programs import Entry, entries
 from dlsafe_lint.analysis.readers import module_path
 from dlsafe_lint.analysis.running import ALL, ran
 from dlsafe_lint.analysis.slow import own_and_brought
-from dlsafe_lint.analysis.startup import import_in_words, start_edges, start_paths, used_early
+from dlsafe_lint.analysis.startup import can_move, import_in_words, obstacle, start_edges, start_paths
 from dlsafe_lint.apis import heavy
 from dlsafe_lint.finding import Place
 from dlsafe_lint.import_times import Loaded
@@ -246,23 +245,10 @@ class _Walk:
         return Link(edge.path, edge.line, words, roots, inner, again and not inner, self._stays(facts, edge))
 
     def _stays(self, facts: ModuleFacts, edge: Edge) -> str:
-        if edge.number < 0 or edge.path != facts.path:
-            return "a function that runs while the module is imported loads it"
-        statement = facts.imports[edge.number]
-        if not edge.names:
-            if any(each.name == "*" for each in statement.names):
-                return "it is a star import"
-            if not facts.runs_at_import(statement.scope):
-                return "it runs before the arguments are read"
-            return "it is imported on a condition"
-        for name in edge.names:
-            if obstacle := needed(self.project, facts, name):
-                at = f" at line {obstacle.place.line}" if obstacle.place.line != edge.line else ""
-                return f"{obstacle.reason}{at}"
-        for name in edge.names:
-            if used_early(self.early, facts, name):
-                return f"a function that runs at start-up uses `{name}`"
-        return ""
+        if edge.path == facts.path and can_move(self.project, (self.early,), edge):
+            return ""
+        found = obstacle(self.project, (self.early,), edge)
+        return f"{found.reason} at line {found.place.line}" if found.place.line != edge.line else found.reason
 
 
 def _statements(found: Sequence[Edge]) -> list[Edge]:

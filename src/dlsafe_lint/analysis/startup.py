@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlsafe_lint.analysis.deferring import functions, insertion, needed, only_annotates, outermost, top_statement
+from dlsafe_lint.analysis.deferring import (
+    Obstacle,
+    functions,
+    insertion,
+    needed,
+    only_annotates,
+    outermost,
+    top_statement,
+)
 from dlsafe_lint.analysis.effects import effect_of_loading
 from dlsafe_lint.analysis.loading import Edge, edges, edges_of
 from dlsafe_lint.analysis.programs import Entry, entries
@@ -16,14 +24,16 @@ from dlsafe_lint.finding import Place
 from dlsafe_lint.project import Project, Site, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from dlsafe_lint.facts import ModuleFacts
+    from dlsafe_lint.facts import ModuleFacts, Use
 
 __all__ = [
     "Cut",
     "Edge",
     "Entry",
+    "Kept",
+    "Obstacle",
     "before_what",
     "cuts",
     "edges",
@@ -31,6 +41,7 @@ __all__ = [
     "functions",
     "import_in_words",
     "insertion",
+    "kept",
     "needed",
     "only_for_annotations",
     "slow_libraries",
@@ -49,6 +60,7 @@ class Cut(NamedTuple):
         own: whether the statement imports a library, not a module of the project.
         entries: the programs; none with the setting ``heavy-imports = "everywhere"``.
         via: hops from the first program to the statement, and on to the library.
+        on_demand: whether a package should import the names when somebody asks for them (PEP 562).
         effects: what modules of the project do while they are loaded that would happen later; None if nothing.
     """
 
@@ -60,6 +72,7 @@ class Cut(NamedTuple):
     own: bool
     entries: tuple[Entry, ...]
     via: tuple[Place, ...]
+    on_demand: bool = False
     effects: Place | None = None
 
 
@@ -131,7 +144,7 @@ def _world(project: Project) -> _World:
         facts = project.modules[path]
         early.update(ran(project, facts))
         for edge in edges(project, facts):
-            stays = not edge.names or _needs_any(project, edge)
+            stays = edge.how != "export" and (not edge.names or _needs_any(project, edge))
             for target in edge.targets:
                 if target.path is not None:
                     backwards.setdefault(target.path, []).append((path, stays))
@@ -159,6 +172,10 @@ def _world(project: Project) -> _World:
         for path in _spread(certain, backwards, stays_only=False):
             roots.setdefault(path, set()).add(root)
     return _World(early, leads, forced, roots)
+
+
+def _answered_world(project: Project) -> _World:
+    return project.answer("world", lambda: _world(project))
 
 
 def _spread(start: set[str], backwards: Mapping[str, list[tuple[str, bool]]], *, stays_only: bool) -> set[str]:
@@ -212,7 +229,7 @@ def _cuts_for(project: Project, entry: Entry, world: _World, root: str) -> list[
                 continue
             # what a worker unpickles loads modules by itself: only the script's own imports are sure to be saved
             own = path == entry.path and not any(target.path for target in edge.targets)
-            if (own or entry.reason != "workers") and _can_move(project, (world.early, entry.early), edge):
+            if (own or entry.reason != "workers") and can_move(project, (world.early, entry.early), edge):
                 found.append(_Found(edge, via))
                 continue
             if outer or any(each in forced for each in inner):
@@ -258,15 +275,18 @@ def _needs_any(project: Project, edge: Edge) -> bool:
     return any(needed(project, facts, name) is not None for name in edge.names)
 
 
-def _can_move(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge) -> bool:
+def can_move(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge) -> bool:
+    """Whether a statement can go, given the functions that run at start-up."""
+    if edge.how == "export":
+        return True
     if edge.number < 0 or not edge.names or _needs_any(project, edge):
         return False
     facts = project.modules[edge.path]
-    return not any(used_early(runs, facts, name) for runs in early for name in edge.names)
+    return not any(_early_use(runs, facts, name) for runs in early for name in edge.names)
 
 
-def used_early(early: Mapping[Site, int], facts: ModuleFacts, name: str) -> bool:
-    """Whether a function that runs at start-up, or one inside it, uses the name before the arguments are read."""
+def _early_use(early: Mapping[Site, int], facts: ModuleFacts, name: str) -> Use | None:
+    """Return where a function that runs at start-up, or one inside it, uses a name before the arguments are read."""
     needing = functions(facts, name)
     for use in facts.uses.get(name, ()):
         if facts.runs_at_import(use.scope) or (function := outermost(facts, use.scope)) not in needing:
@@ -275,8 +295,90 @@ def used_early(early: Mapping[Site, int], facts: ModuleFacts, name: str) -> bool
         if last is None:
             continue
         if last == ALL or top_statement(facts, function, use.statement) <= top_statement(facts, function, last):
-            return True
-    return False
+            return use
+    return None
+
+
+class Kept(NamedTuple):
+    """Why a program can't start without a slow library.
+
+    Attributes:
+        root: the slow library.
+        via: hops from the program to the statement that needs it.
+        obstacle: what keeps that statement where it is, and where.
+    """
+
+    root: str
+    via: tuple[Place, ...]
+    obstacle: Obstacle
+
+
+def kept(project: Project, entry: Entry) -> list[Kept]:
+    """Return, for each slow library that a program needs to start, every statement that keeps it.
+
+    "`torch` is needed at import time: base class `nn.Module`" is the root and the obstacle's reason in words.
+
+    Args:
+        project: the project.
+        entry: one of its programs (see `entries`).
+    """
+    world = _answered_world(project)
+    found: list[Kept] = []
+    for root in sorted(_roots_of(project, world, entry)):
+        if _cuts_for(project, entry, world, root) is None:
+            found += _kept(project, entry, world, root)
+    return found
+
+
+def _kept(project: Project, entry: Entry, world: _World, root: str) -> Iterator[Kept]:
+    if root in entry.needs:
+        yield Kept(root, (), Obstacle("the program's workers need it", entry.place))
+        return
+    leads = world.leads[root]
+    queue: deque[tuple[str, tuple[Place, ...]]] = deque((path, ()) for path in start_paths(project, entry))
+    seen = {path for path, _ in queue}
+    while queue:
+        path, via = queue.popleft()
+        for edge in start_edges(project, entry, path):
+            inner = [target for target in edge.targets if target.path in leads and target.path is not None]
+            outer = [target for target in edge.targets if target.path is None and leads_to(project, target, root)]
+            if not inner and not outer:
+                continue
+            own = path == entry.path and not any(target.path for target in edge.targets)
+            early = (world.early, entry.early)
+            if (own or entry.reason != "workers") and can_move(project, early, edge):
+                continue
+            for target in outer:
+                hop = Place(edge.path, edge.line, f"loads `{target.name}`")
+                yield Kept(root, (*via, hop), obstacle(project, early, edge))
+                break
+            for target in inner:
+                if target.path is not None and target.path not in seen:
+                    seen.add(target.path)
+                    hop = Place(edge.path, edge.line, f"loads `{target.name}`")
+                    queue.append((target.path, (*via, hop)))
+
+
+def obstacle(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge) -> Obstacle:
+    """Say why a statement that loads something can't move."""
+    facts = project.modules[edge.path]
+    line = Place(edge.path, edge.line, "")
+    if edge.number < 0:
+        return Obstacle("it is imported by a call or a function that runs at import time", line)
+    for name in edge.names:
+        if found := needed(project, facts, name):
+            return found
+        for runs in early:
+            if use := _early_use(runs, facts, name):
+                function = facts.scopes[outermost(facts, use.scope)]
+                place = Place(edge.path, facts.statements[use.statement].line, "")
+                return Obstacle(f"`{function.name}` uses `{name}` and runs before the arguments are read", place)
+    statement = facts.imports[edge.number]
+    if any(each.name == "*" for each in statement.names):
+        return Obstacle("`import *` takes whatever is there", line)
+    if statement.scope != 0 or statement.block != 0:
+        return Obstacle("it is imported on a condition", line)
+    return Obstacle("the program's workers import it again", line)
 
 
 def cuts(project: Project) -> dict[str, list[Cut]]:
@@ -300,11 +402,12 @@ class _Merged(NamedTuple):
     entries: dict[tuple[str, int], Entry]
     via: tuple[Place, ...]
     own: bool
+    on_demand: bool
 
 
 def _at_startup(project: Project) -> dict[str, list[Cut]]:
     merged: dict[tuple[str, int], _Merged] = {}
-    world = _world(project)
+    world = _answered_world(project)
     for entry in entries(project):
         answers = {root: _cuts_for(project, entry, world, root) for root in _roots_of(project, world, entry)}
         kept = frozenset(root for root, found in answers.items() if found is None)
@@ -322,7 +425,7 @@ def _at_startup(project: Project) -> dict[str, list[Cut]]:
                 own = all(target.path is None for target in edge.targets)
                 if key not in merged:
                     onward = () if own else _onward(project, edge, world, root)
-                    merged[key] = _Merged({}, {}, {}, {}, (*via, *onward), own)
+                    merged[key] = _Merged({}, {}, {}, {}, (*via, *onward), own, edge.how == "export")
                 merged[key].paths.update(dict.fromkeys(target.path for target in edge.targets if target.path))
                 merged[key].names.update(dict.fromkeys(edge.names))
                 merged[key].entries.setdefault((entry.path, entry.function), entry)
@@ -343,6 +446,7 @@ def _at_startup(project: Project) -> dict[str, list[Cut]]:
                 each.own,
                 tuple(each.entries.values()),
                 each.via,
+                each.on_demand,
                 effect_of_loading(project, each.paths),
             )
         )
@@ -383,7 +487,7 @@ def _everywhere(project: Project) -> dict[str, list[Cut]]:
             continue
         for edge in edges(project, facts):
             roots = {own_and_brought(project, target.name)[0] for target in edge.targets if target.path is None} - {""}
-            if roots and _can_move(project, (ran(project, facts),), edge):
+            if roots and can_move(project, (ran(project, facts),), edge):
                 saved = heavy.estimate(frozenset(roots))
                 made.setdefault(facts.path, []).append(
                     Cut(facts.path, edge.number, edge.names, tuple(sorted(roots)), saved, True, (), ())
@@ -393,7 +497,7 @@ def _everywhere(project: Project) -> dict[str, list[Cut]]:
 
 def only_for_annotations(facts: ModuleFacts, cut: Cut) -> bool:
     """Tell whether annotations alone use the names that should move."""
-    return all(only_annotates(facts, name) for name in cut.names)
+    return not cut.on_demand and all(only_annotates(facts, name) for name in cut.names)
 
 
 def before_what(cut: Cut) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlsafe_lint.analysis import startup
-from dlsafe_lint.rewriting import moving
+from dlsafe_lint.rewriting import moving, offering
 from dlsafe_lint.rule import Rule
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class HeavyChainAtStartup(Rule):
     an option and each worker that imports the script anew faster by seconds.
 
     Reported is the statement nearest to the program, and only if nothing else that the program loads needs the library.
+    In the `__init__` of a package that only passes names on, it is the import of those names: a program that takes
+    something light from the package loads all of it.
 
     ## Example
     ```python
@@ -83,7 +85,8 @@ class HeavyChainAtStartup(Rule):
 
     ## Fix safety
     As for DLS501. Unsafe where a module that is loaded later does more than define something while it is loaded: a call
-    whose result nobody keeps, a value put into another module, a class or function that is registered.
+    whose result nobody keeps, a value put into another module, a class or function that is registered. A package's
+    `__init__` gets a module `__getattr__` as for DLS401; all names stay importable from it.
 
     ## References
     - [PEP 810: explicit lazy imports](https://peps.python.org/pep-0810/)
@@ -100,7 +103,9 @@ class HeavyChainAtStartup(Rule):
 
     def leave_Module(self, node: cst.Module) -> None:  # noqa: ARG002, D102
         found = [cut for cut in startup.cuts(self.project).get(self.facts.path, ()) if _is_mine(self.facts, cut)]
-        drafts = moving.drafts(self, found)
+        drafts = moving.drafts(self, [cut for cut in found if not cut.on_demand])
+        offers = [cut for cut in found if cut.on_demand]
+        offer = offering.draft(self, offers) if offers else None
         for cut in found:
             words = startup.import_in_words(self.facts, cut.number, cut.names)
             self.report(
@@ -112,10 +117,12 @@ class HeavyChainAtStartup(Rule):
                     *([cut.effects] if cut.effects else []),
                     *(entry.place for entry in cut.entries[:3]),
                 ),
-                fix=drafts.get(cut.number),
+                fix=offer if cut.on_demand else drafts.get(cut.number),
             )
 
     def _help(self, cut: Cut) -> str:
+        if cut.on_demand:
+            return "Let a module `__getattr__` import it when somebody asks for it (PEP 562)"
         functions = sorted({each for name in cut.names for each in startup.functions(self.facts, name)})
         if not functions:
             return "Nothing in this module uses it: remove it"
