@@ -59,6 +59,8 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     began = time.perf_counter()
     batch = next(iter(loader))
     log.info(f"first batch of {len(batch['labels'])} after {time.perf_counter() - began:.3f} s")
+    if cfg.dry_run:
+        return {}
 
     model = make_model(cfg.model, cfg.data.words)
     run = wandb.init(mode=cfg.wandb.mode, config=OmegaConf.to_container(cfg, resolve=True))
@@ -82,7 +84,8 @@ def main(cfg: DictConfig) -> None:
     """Train, and print how well it went."""
     extras(cfg)
     metrics = train(cfg)
-    print(f"loss {get_metric_value(metrics, 'train/loss'):.4f}")
+    if metrics:
+        print(f"loss {get_metric_value(metrics, 'train/loss'):.4f}")
 
 
 if __name__ == "__main__":
