@@ -7,13 +7,14 @@ import textwrap
 import pytest
 
 from dlsafe_lint import facts
-from dlsafe_lint.analysis import programs, starting
+from dlsafe_lint.analysis import starting
+from dlsafe_lint.analysis.programs import entries
 from dlsafe_lint.project import Project, build
 
 ROOT = "/project"
 
 
-def project(entry_points: tuple[str, ...] = (), **sources: str) -> Project:
+def project(programs: str = "", **sources: str) -> Project:
     """Build a project; "pkg__init" stands for pkg/__init__.py, "pkg_sub" for pkg/sub.py."""
     modules = []
     for key, text in sources.items():
@@ -25,7 +26,7 @@ def project(entry_points: tuple[str, ...] = (), **sources: str) -> Project:
         )
         assert isinstance(read, facts.ModuleFacts), read
         modules.append(read)
-    return build(ROOT, modules, entry_points=entry_points)
+    return build(ROOT, modules, entry_points=programs.split())
 
 
 def start(found: Project, name: str = "train.py") -> starting.Start:
@@ -157,6 +158,6 @@ def test_of_a_function_its_module_is_imported_and_what_it_imports_before_it_read
     text = (
         "import torch\ndef main():\n    import argparse\n    argparse.ArgumentParser().parse_args()\n    import wandb\n"
     )
-    found = project(entry_points=("pkg.cli:main",), pkg__init="", pkg_cli=text)
-    (entry,) = programs.entries(found)
+    found = project(programs="pkg.cli:main", pkg__init="", pkg_cli=text)
+    (entry,) = entries(found)
     assert [step.text for step in starting.steps(found, entry)] == ["import pkg", "import pkg.cli", "import argparse"]

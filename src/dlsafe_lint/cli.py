@@ -252,6 +252,8 @@ def startup(
 
     if entry and Path(entry).is_dir():
         raise _Failure(f"`{entry}` is a folder, not a program; its files are checked by `dlsafe-lint check {entry}`")
+    if Path("startup").exists():
+        _warn(f"note: to check the {'folder' if Path('startup').is_dir() else 'file'} `startup`, write `./startup`")
     root = files.find_root((Path(entry if entry and Path(entry).exists() else ""),))
     config = _settings(root, config_file, select=(), ignore=(), force_exclude=False)
     measuring = explaining.Measuring(python or sys.executable, runs, time_limit) if measure else None
