@@ -74,14 +74,13 @@ def run(tree: Path, *command: str) -> Run:
 
 
 def rounds(trees: dict[str, Path], count: int, *command: str) -> dict[str, list[Run]]:
-    """Run a program in each tree, in turns; the first round, in which modules are compiled, does not count."""
+    """Run a program in each tree, in turns."""
     found: dict[str, list[Run]] = {name: [] for name in trees}
-    for number in range(count + 1):
+    for _ in range(count):
         for name, tree in trees.items():
             done = run(tree, *command)
             print(f"{' '.join(command)}: {name} {done.clock:.2f} s, CPU {done.cpu:.2f} s", file=sys.stderr)
-            if number:
-                found[name].append(done)
+            found[name].append(done)
     return found
 
 
@@ -104,9 +103,9 @@ def table(rows: list[tuple[str, dict[str, list[Run]], Callable[[Run], float], st
         yield f"| {what} | {shown} | {before / fixed:.1f} times less | {before / by_hand:.1f} times less |"
 
 
-def as_text(tree: Loaded) -> str:
+def as_text(tree: Loaded, runs: int) -> str:
     """Write a tree as ``-X importtime`` does, without what takes hardly any time."""
-    lines = ["import time: self [us] | cumulative | imported package"]
+    lines = [f"median of {runs} runs", "import time: self [us] | cumulative | imported package"]
     least = LEAST_SHOWN * tree.total
 
     def write(each: Loaded, depth: int) -> None:
@@ -139,6 +138,8 @@ def main() -> int:
         again = subprocess.run(fixing, capture_output=True, text=True, check=False)
         if again.returncode or "Fixed" in again.stdout:
             raise SystemExit(f"fixing again still finds something:\n{again.stdout}{again.stderr}")
+        for tree in trees.values():
+            subprocess.run([sys.executable, "-m", "compileall", "-q", str(tree)], check=True)
         helps = {program: rounds(trees, options.runs, program, "--help") for program in PROGRAMS}
         workers = rounds(trees, options.worker_runs, *WORKERS)
         same = {
@@ -170,7 +171,7 @@ def main() -> int:
     text += (
         f"\nMeasured on {datetime.datetime.now(tz=datetime.timezone.utc):%Y-%m-%d}: {platform.system()}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}, {libraries}. Medians of {options.runs} runs of "
-        f"`--help`, of {options.worker_runs} with workers, after one that does not count. Load of the machine before "
+        f"`--help`, of {options.worker_runs} with workers. Load of the machine before "
         f"and after: {load:.1f}, {os.getloadavg()[0]:.1f}.\n"
     )
     print(text)
@@ -180,7 +181,7 @@ def main() -> int:
         (comparison,) = explained.comparisons
         for name, measured in zip(("before", "after"), comparison.measured or (), strict=True):
             path = HERE / f"train.{name}.importtime"
-            path.write_text(as_text(measured.tree), encoding="utf-8", newline="\n")
+            path.write_text(as_text(measured.tree, len(measured.runs)), encoding="utf-8", newline="\n")
     slower = [
         what
         for what, runs, figure, _ in rows

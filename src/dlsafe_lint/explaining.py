@@ -78,7 +78,7 @@ def explain(
     """
     before = linter.look(config, root=root)
     chosen = _chosen(before.project, root, wanted)
-    report = linter.run((root,), config, root=root, fix=True, unsafe=unsafe, write=False)
+    report = linter.run((root,), config, root=root, fix=True, unsafe=unsafe, write=False, cache=False)
     after = linter.look(config, root=root, changes=report.changes, before=before) if report.changes else before
     by_hand = _left(after.project)
     comparisons = []
