@@ -58,6 +58,13 @@ class TestEdges:
             ("def f():\n    import b", []),
             ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import b", ["typing"]),
             ("__lazy_modules__ = ['b']\nimport b", []),
+            ("__lazy_modules__ = ['b']\nfrom b import x", []),
+            ("__lazy_modules__ = ['b']\nimport b\nb.x", ["b.py"]),
+            ("__lazy_modules__ = ['b']\nfrom b import x\nclass A(x): ...", ["b.py"]),
+            ("__lazy_modules__ = ['pkg']\nimport pkg.sub", ["pkg/__init__.py", "pkg/sub.py"]),
+            ("__lazy_modules__ = ['pkg.sub']\nimport pkg.sub", []),
+            ("__lazy_modules__ = ['pkg']\nfrom pkg import *", ["pkg/__init__.py", "pkg/sub.py"]),
+            ("__lazy_modules__ = ['b']\ntry:\n    import b\nexcept ImportError: ...", ["b.py"]),
             ("if __name__ == '__main__':\n    import b", []),
             ("from scipy import stats", ["scipy", "scipy.stats"]),
         ],
@@ -432,6 +439,10 @@ class TestWhatStays:
         [
             ("import importlib\nimportlib.import_module('torch')", "it is imported by a call or a function"),
             ("from torch import *", "`import *` takes whatever is there"),
+            (
+                "__lazy_modules__ = ['torch']\nimport torch\nX = torch.ones(1)",
+                "`torch` is imported lazily, but used at once: `X` is made with `torch.ones`",
+            ),
             ("try:\n    import torch\nexcept ImportError:\n    torch = None", "it is imported on a condition"),
         ],
     )

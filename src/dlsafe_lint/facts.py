@@ -633,7 +633,13 @@ class _Reader:
             lazy_modules=self.lazy_modules(),
         )
         for loaded, use in self.loads:
-            if loaded in imported and facts.resolve(loaded, use.scope) == 0:
+            if loaded not in imported:
+                continue
+            owner = facts.resolve(loaded, use.scope)
+            if owner == use.scope and self.scopes[owner].kind == "class":
+                # `torch = torch`: read before it is bound
+                owner = facts.resolve(loaded, facts.function_of(owner))
+            if owner == 0:
                 facts.uses.setdefault(loaded, []).append(use)
         return facts
 
@@ -992,8 +998,9 @@ class _Reader:
         outer, self.in_annotation = self.in_annotation, True
         made = self.expr(node)
         self.in_annotation = outer
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            self.quoted(node.value)
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+                self.quoted(inner.value)
         return made
 
     def quoted(self, text: str) -> None:

@@ -136,7 +136,13 @@ def check(
     try:
         new = _names(after, of_notebook=of_notebook)
     except _UNREADABLE as error:
-        return f"it no longer parses: {_first_line(error)}"
+        from dlsafe_lint.newer_grammar import lower
+
+        lowered = lower(after)
+        if lowered is None or not lowered[1]:  # only `lazy import` may come from a fix
+            return f"it no longer parses: {_first_line(error)}"
+        after = lowered[0]
+        new = _names(after, of_notebook=of_notebook)
 
     if wrong := next(_wrong_names(old, new, may_unbind), None):
         return wrong

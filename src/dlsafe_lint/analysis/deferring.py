@@ -262,9 +262,12 @@ def _evaluates(project: Project) -> str:
         exprs += [result.value for result in facts.results]
         exprs += [block.test for block in facts.blocks if block.test is not None]
         exprs += [iteration.iterable for iteration in facts.iterations]
+        names = set(evaluators.ATTRIBUTES)
+        if any(each.name.partition(".")[0] == "inspect" for statement in facts.imports for each in statement.names):
+            names.add("annotation")
         for expr in exprs:
             for inner in walk(expr):
-                if isinstance(inner, Attribute) and inner.attr in evaluators.ATTRIBUTES:
+                if isinstance(inner, Attribute) and inner.attr in names:
                     return f"`{inner.attr}` in `{facts.name}`"
     return ""
 

@@ -12,7 +12,7 @@ from dlsafe_lint.facts import Literal, dotted, walk
 from dlsafe_lint.project import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from dlsafe_lint.facts import Call, Expr, Import, ModuleFacts
     from dlsafe_lint.project import Project
@@ -90,14 +90,16 @@ def edges_of(project: Project, facts: ModuleFacts, index: int, statement: Import
     base = Edge(facts.path, statement.line, statement.statement, index, (), ())
     if not statement.is_from:
         for each in statement.names:
-            if statement.lazy or (movable and each.name in facts.lazy_modules):
+            bound = each.asname or each.name.partition(".")[0]
+            lazy = statement.lazy or (movable and each.name in facts.lazy_modules)
+            if lazy and not _is_used_at_once(facts, (bound,)):
                 continue
             targets = project.targets(facts, statement._replace(names=(each,)))
-            bound = each.asname or each.name.partition(".")[0]
             yield base._replace(names=(bound,) if movable else (), targets=tuple(targets))
         return
     star = any(each.name == "*" for each in statement.names)
-    if statement.lazy or (movable and not star and (statement.module or "") in facts.lazy_modules):
+    lazy = statement.lazy or (movable and not star and _full_name(facts, statement) in facts.lazy_modules)
+    if lazy and not _is_used_at_once(facts, [each.asname or each.name for each in statement.names]):
         return
     module = statement.module or ""
     targets = project.targets(facts, statement._replace(names=()))
@@ -135,6 +137,22 @@ def edges_of(project: Project, facts: ModuleFacts, index: int, statement: Import
                 targets=tuple(inner),
                 how="export" if here.get(bound) == index else "import",
             )
+
+
+def _is_used_at_once(facts: ModuleFacts, names: Iterable[str]) -> bool:
+    """Whether the module uses a lazily imported name while it is loaded itself: then that loads it (PEP 810)."""
+    return any(
+        use.how == "run" and facts.runs_at_import(use.scope) for name in names for use in facts.uses.get(name, ())
+    )
+
+
+def _full_name(facts: ModuleFacts, statement: Import) -> str:
+    """Return the module of a ``from`` import as ``__lazy_modules__`` must list it."""
+    if not statement.level:
+        return statement.module or ""
+    around = facts.name.split(".") if facts.is_package else facts.name.split(".")[:-1]
+    around = around[: len(around) - statement.level + 1]
+    return ".".join([*around, *([statement.module] if statement.module else [])])
 
 
 def _edges_of_call(project: Project, facts: ModuleFacts, call: Call) -> Iterator[Edge]:

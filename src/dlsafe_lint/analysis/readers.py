@@ -151,9 +151,12 @@ def hides_names(facts: ModuleFacts) -> bool:
     exprs: list[Expr] = list(facts.calls)
     exprs += [binding.value for scope in facts.scopes for each in scope.bindings.values() for binding in each]
     exprs += [part for store in facts.stores for part in (store.base, store.value) if part is not None]
-    own = ("sys.modules", Name("__name__"))
+    exprs += [result.value for result in facts.results]
+    own = (Name("__name__"), Literal("__main__"))
     return any(
-        isinstance(each, Subscript) and (dotted(each.value), each.key) == own for expr in exprs for each in walk(expr)
+        isinstance(each, Subscript) and dotted(each.value) == "sys.modules" and each.key in own
+        for expr in exprs
+        for each in walk(expr)
     )
 
 

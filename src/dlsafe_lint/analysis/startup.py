@@ -365,15 +365,21 @@ def obstacle(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge
     line = Place(edge.path, edge.line, "")
     if edge.number < 0:
         return Obstacle("it is imported by a call or a function that runs at import time", line)
+    statement = facts.imports[edge.number]
+    lazy = statement.lazy or bool(
+        facts.lazy_modules & {statement.module or "", *(each.name for each in statement.names)}
+    )
     for name in edge.names:
-        if found := needed(project, facts, name):
+        found = needed(project, facts, name)
+        if found is not None and lazy:
+            return Obstacle(f"`{name}` is imported lazily, but used at once: {found.reason}", found.place)
+        if found is not None:
             return found
         for runs in early:
             if use := _early_use(runs, facts, name):
                 function = facts.scopes[outermost(facts, use.scope)]
                 place = Place(edge.path, facts.statements[use.statement].line, "")
                 return Obstacle(f"`{function.name}` uses `{name}` and runs before the arguments are read", place)
-    statement = facts.imports[edge.number]
     if any(each.name == "*" for each in statement.names):
         return Obstacle("`import *` takes whatever is there", line)
     if statement.scope != 0 or statement.block != 0:

@@ -178,6 +178,7 @@ def importing(body: cst.BaseSuite, imports: Sequence[cst.SimpleStatementLine]) -
         rest = cst.SimpleStatementLine(body.body, trailing_whitespace=body.trailing_whitespace, leading_lines=[_BLANK])
         return cst.IndentedBlock([*imports, rest])
     assert isinstance(body, cst.IndentedBlock)
+    body = with_docstring_alone(body)
     start = int(has_docstring(body.body))
     before, after = body.body[:start], body.body[start:]
     made = (
@@ -203,7 +204,7 @@ def imports_before(
         above = [_BLANK]
     more = isinstance(line, cst.SimpleStatementLine) and isinstance(line.body[0], (cst.Import, cst.ImportFrom))
     return [
-        imports[0].with_changes(leading_lines=above),
+        imports[0].with_changes(leading_lines=[*above, *imports[0].leading_lines]),
         *imports[1:],
         line.with_changes(leading_lines=rest if more and not rest else [_BLANK, *rest]),
     ]
@@ -215,6 +216,16 @@ def has_docstring(body: Sequence[cst.BaseStatement]) -> bool:
         case [cst.SimpleStatementLine(body=[cst.Expr(cst.SimpleString() | cst.ConcatenatedString()), *_])]:
             return True
     return False
+
+
+def with_docstring_alone(body: cst.IndentedBlock) -> cst.IndentedBlock:
+    """Return the body of a function with its docstring on a line of its own, whatever stands behind it."""
+    first = body.body[0] if has_docstring(body.body) else None
+    if not isinstance(first, cst.SimpleStatementLine) or len(first.body) == 1:
+        return body
+    docstring = cst.SimpleStatementLine([first.body[0].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)])
+    rest = first.with_changes(body=first.body[1:], leading_lines=[])
+    return body.with_changes(body=[docstring.with_changes(leading_lines=first.leading_lines), rest, *body.body[1:]])
 
 
 def _blanks(lines: Sequence[cst.EmptyLine]) -> int:
@@ -421,6 +432,22 @@ def with_future_annotations(module: cst.Module) -> cst.Module:
         made = made.with_changes(leading_lines=[_BLANK])
     body.insert(at, made)
     return module.with_changes(body=body)
+
+
+def before_imports(module: cst.Module, made: cst.SimpleStatementLine) -> cst.Module:
+    """Return a module with a line before its first import, after its docstring and its ``__future__`` imports."""
+    body = list(module.body)
+    at = int(has_docstring(body))
+    while at < len(body):
+        line = body[at]
+        if not (isinstance(line, cst.SimpleStatementLine) and _is_import(line) and _is_future(line)):
+            break
+        at += 1
+    if at < len(body):
+        body[at] = _set_apart_from_above(body[at])
+    if at or (module.header and module.header[-1].comment):
+        made = made.with_changes(leading_lines=[_BLANK])
+    return module.with_changes(body=[*body[:at], made, *body[at:]])
 
 
 def _asks_type_checking(test: cst.BaseExpression) -> bool:

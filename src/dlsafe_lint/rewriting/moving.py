@@ -9,7 +9,7 @@ import libcst as cst
 
 from dlsafe_lint.analysis import deferring, startup
 from dlsafe_lint.fixes import is_pragma
-from dlsafe_lint.rewriting import lazy_imports
+from dlsafe_lint.rewriting import lazy_imports, lazy_statements
 from dlsafe_lint.rewriting.lazy_property import comments
 from dlsafe_lint.rule import Draft
 
@@ -44,6 +44,12 @@ def drafts(rule: Rule, cuts: Sequence[Cut]) -> dict[int, Draft]:
         rule: the rule that reports, with its facts, project and tree.
         cuts: the imports that should move, all of the rule's module.
     """
+    style = rule.project.lazy_style
+    if style != "function":
+        lazy = lazy_statements.with_keyword if style == "keyword" else lazy_statements.in_lazy_modules
+        single = {cut.number: draft for cut in cuts if not _is_meant(rule, cut) and (draft := lazy(rule, [cut]))}
+        whole = lazy(rule, [cut for cut in cuts if cut.number in single]) if single else None
+        return single if whole is None else dict.fromkeys(single, whole)
     moves = {cut.number: made for cut in cuts if (made := _move(rule, cut))}
     found: dict[int, Draft] = {}
     for applicability in {move.applicability for move in moves.values()}:
@@ -74,6 +80,12 @@ def _move(rule: Rule, cut: Cut) -> Move | None:
     unused = any(not facts.uses.get(name) for name in cut.names)
     safe = not (many or unused or cut.effects or any(_in_doctest(rule, name) for name in cut.names))
     return Move(tuple(numbers), cut.names, "safe" if safe else "unsafe")
+
+
+def _is_meant(rule: Rule, cut: Cut) -> bool:
+    """Whether a comment at an import says that it is meant to stay."""
+    line = rule.tree.line_of(_statement(rule, cut.number))
+    return any(rule.code in comment for comment in comments(line))
 
 
 def _goes_whole(rule: Rule, statement: lazy_imports.ImportStatement, names: Collection[str]) -> bool:
@@ -229,15 +241,16 @@ def _with_imports(
         return lazy_imports.importing(body, [_line(rule, each) for each in wanted])
     assert isinstance(body, cst.IndentedBlock)
     docstring = int(lazy_imports.has_docstring(body.body))
+    split = len(lazy_imports.with_docstring_alone(body).body) - len(body.body)
     places: dict[int, list[cst.SimpleStatementLine]] = {}
     for each in wanted:
         after = startup.insertion(rule.project, rule.facts, function, each.names)
         index = docstring
         if after >= 0:
             before: list[cst.CSTNode] = list(body.body)
-            index = before.index(rule.tree.line_of(rule.tree.statements[after])) + 1
+            index = before.index(rule.tree.line_of(rule.tree.statements[after])) + 1 + split
         places.setdefault(index, []).append(_line(rule, each))
-    changed = rule.tree.replaced(body, quoted) if quoted else body
+    changed = lazy_imports.with_docstring_alone(rule.tree.replaced(body, quoted) if quoted else body)
     made: list[cst.BaseStatement] = []
     for index, line in enumerate(changed.body):
         if index in places:

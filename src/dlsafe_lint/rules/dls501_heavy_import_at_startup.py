@@ -76,6 +76,9 @@ class HeavyImportAtStartup(Rule):
     does, or if nothing does: then the import is removed. In a function that reads the arguments itself, the import goes
     after that. Comments go along.
 
+    With `lazy-style = "lazy-modules"` or `"keyword"` (from Python 3.15 on) the import stays where it is and waits until
+    somebody uses it; that is safe.
+
     ## References
     - [ruff's PLC0415](https://docs.astral.sh/ruff/rules/import-outside-top-level/) objects to such imports unless the
       module is listed in its `banned-module-level-imports`
