@@ -512,6 +512,18 @@ def test_quotes_where_the_setting_asks_for_them(tmp_path: Path) -> None:
     assert run(program)[1] == "None\n"
 
 
+def test_imports_of_both_kinds(tmp_path: Path) -> None:
+    body = "import helper\nimport slowlib\n\ndef main():\n    return helper.double(slowlib.VALUE)"
+    program = laid_out(tmp_path, text_of(body))
+    program.with_name("helper.py").write_text("from slowlib import Base, double\nclass A(Base): ...\n", "utf-8")
+    config = Config(select=("DLS5",), extend_heavy_modules=("slowlib",))
+    report = linter.run([program.parent], config, root=program.parent, fix=True, unsafe=True, cache=False)
+    assert not report.findings
+    text = program.read_text("utf-8")
+    assert text.startswith("def main():\n    import slowlib\n\n    import helper\n\n    return"), text
+    assert run(program)[1] == "6\n"
+
+
 LAZY = {
     "lazy-modules": """
         __lazy_modules__ = ["slowlib", "slowlib.sub"]

@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from dlsafe_lint import facts
-from dlsafe_lint.analysis import startup
+from dlsafe_lint.analysis import effects, startup
 from dlsafe_lint.apis import heavy
 from dlsafe_lint.project import Project, build
 
@@ -72,6 +72,12 @@ class TestEdges:
     def test_what_a_statement_loads(self, statement: str, targets: list[str]) -> None:
         found = project(a=statement, b="x = 1", pkg__init="__all__ = ['sub']", pkg_sub="")
         assert loaded(found, "a") == targets
+
+    def test_a_package_that_imports_on_demand(self) -> None:
+        init = "def __getattr__(name):\n    if name == 'x':\n        from .sub import x\n        return x"
+        found = project(a="from pkg import x", b="import pkg", pkg__init=init, pkg_sub="x = 1")
+        assert loaded(found, "a") == ["pkg/__init__.py", "pkg/sub.py"]
+        assert loaded(found, "b") == ["pkg/__init__.py"]
 
     def test_the_guard_runs_in_the_program_only(self) -> None:
         found = project(a="if __name__ == '__main__':\n    import b\nelse:\n    import c", b="", c="")
@@ -479,3 +485,30 @@ class TestPackagesThatPassNamesOn:
     )
     def test_unless_somebody_would_notice(self, init: str, uses: str, more: dict[str, str]) -> None:
         assert cut(self.found(init, uses, **more)) == {}
+
+
+class TestWhatHappensLater:
+    @pytest.mark.parametrize(
+        ("text", "what"),
+        [
+            ("def f(): ...\nX = f()\nclass A: ...", None),
+            ("import logging\nlog = logging.getLogger(__name__)\n__all__ = []\n__all__.append('X')", None),
+            ("if __name__ == '__main__':\n    print('hello')", None),
+            ("import torch\ntorch.manual_seed(0)", "`torch.manual_seed` runs when `b` is loaded"),
+            ("import os\nos.environ['X'] = '1'", "`os.environ` is changed when `b` is loaded"),
+            ("import other\nother.value = 1", "`other` is changed when `b` is loaded"),
+            ("import c", "`print` runs when `c` is loaded"),
+            ("from d import register\n@register\ndef f(): ...", "`f` is registered when `b` is loaded"),
+            ("from d import register\n@register('x')\nclass A: ...", "`A` is registered when `b` is loaded"),
+            ("from d import wraps\n@wraps\ndef f(): ...", None),
+            ("from d import Base\nclass A(Base): ...", "`A` is registered when `b` is loaded"),
+        ],
+    )
+    def test_what_loading_a_module_does(self, text: str, what: str | None) -> None:
+        kept = (
+            "KNOWN = {}\ndef register(f):\n    KNOWN[f.__name__] = f\n    return f\ndef wraps(f):\n    return f\n"
+            "class Base:\n    def __init_subclass__(cls): ...\n"
+        )
+        found = project("startup", (), b=text, c="print('hello')", d=kept)
+        place = effects.effect_of_loading(found, [f"{ROOT}/b.py"])
+        assert (place.message if place else None) == what

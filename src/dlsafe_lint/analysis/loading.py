@@ -127,8 +127,10 @@ def edges_of(project: Project, facts: ModuleFacts, index: int, statement: Import
             inner = [
                 target for target in project.targets(facts, statement._replace(names=(each,))) if target not in targets
             ]
+            source = _imported_on_demand(package, each.name) if package is not facts else None
             if each.name in passed_on:
                 source = package.imports[passed_on[each.name]]
+            if source is not None:
                 inner += [target for target in project.targets(package, source) if target not in (*targets, *inner)]
         if inner:
             bound = each.asname or each.name
@@ -137,6 +139,19 @@ def edges_of(project: Project, facts: ModuleFacts, index: int, statement: Import
                 targets=tuple(inner),
                 how="export" if here.get(bound) == index else "import",
             )
+
+
+def _imported_on_demand(facts: ModuleFacts, name: str) -> Import | None:
+    """Return the import by which a module's ``__getattr__`` gets a name that somebody asks for (PEP 562)."""
+    if name in facts.scopes[0].bindings:
+        return None
+    for binding in facts.scopes[0].bindings.get("__getattr__", ()):
+        for statement in facts.imports:
+            if statement.scope == binding.target and any(
+                (each.asname or each.name) == name for each in statement.names
+            ):
+                return statement
+    return None
 
 
 def _is_used_at_once(facts: ModuleFacts, names: Iterable[str]) -> bool:

@@ -3,6 +3,7 @@
 The figures of `COSTS` are CPU milliseconds of ``import X`` in fresh interpreters with a warm disk cache, measured on
 2026-11-22 on Linux with 2 cores, CPython 3.11.7, torch 2.13.0 (CPU) and the newest releases of that day of everything
 else. They tell a second from five; another machine has others.
+`benchmarks/heavy/measure.py` measures again and says what differs.
 """
 
 from __future__ import annotations

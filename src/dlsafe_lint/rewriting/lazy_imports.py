@@ -188,7 +188,7 @@ def importing(body: cst.BaseSuite, imports: Sequence[cst.SimpleStatementLine]) -
 
 
 def imports_before(
-    imports: Sequence[cst.SimpleStatementLine], line: cst.BaseStatement, *, apart: bool = False
+    imports: Sequence[cst.SimpleStatementLine], line: cst.BaseStatement, *, apart: bool = False, below: bool = False
 ) -> list[cst.BaseStatement]:
     """Put imports before a line of a function: a blank line after them unless more imports follow.
 
@@ -196,6 +196,7 @@ def imports_before(
         imports: what comes first.
         line: what they are put before.
         apart: whether there has to be a blank line above them.
+        below: whether there has to be one after them even if more imports follow.
     """
     leading = list(line.leading_lines) if isinstance(line, (cst.SimpleStatementLine, cst.BaseCompoundStatement)) else []
     blanks = _blanks(leading)
@@ -206,7 +207,7 @@ def imports_before(
     return [
         imports[0].with_changes(leading_lines=[*above, *imports[0].leading_lines]),
         *imports[1:],
-        line.with_changes(leading_lines=rest if more and not rest else [_BLANK, *rest]),
+        line.with_changes(leading_lines=rest if more and not rest and not below else [_BLANK, *rest]),
     ]
 
 

@@ -160,11 +160,15 @@ def _draft(rule: Rule, moves: Sequence[Move]) -> Draft | None:
         module = lazy_imports.with_future_annotations(module)
     if module is None:
         return None
+    # what another fix puts into the same functions has to find its place among these
+    mine = {number for move in moves for number in move.numbers}
+    others = any(cut.number not in mine for cut in startup.cuts(rule.project).get(facts.path, ()))
     return Draft(
         _title(rule, moving, wanted, checked),
         {tree.module: module},
         applicability=moves[0].applicability,
         may_unbind=frozenset(name for names in moving.values() for name in names),
+        alone_from=0 if others else None,
     )
 
 
@@ -243,24 +247,50 @@ def _with_imports(
     docstring = int(lazy_imports.has_docstring(body.body))
     split = len(lazy_imports.with_docstring_alone(body).body) - len(body.body)
     places: dict[int, list[cst.SimpleStatementLine]] = {}
+    before_others: set[int] = set()
     for each in wanted:
         after = startup.insertion(rule.project, rule.facts, function, each.names)
         index = docstring
         if after >= 0:
             before: list[cst.CSTNode] = list(body.body)
             index = before.index(rule.tree.line_of(rule.tree.statements[after])) + 1 + split
+        run = _imports_at(rule, body, index - split)
+        if _is_of_project(rule, each.number):
+            index += next((place for place, of_project in enumerate(run) if of_project), len(run))
+        elif run and run[0]:
+            before_others.add(index)
         places.setdefault(index, []).append(_line(rule, each))
     changed = lazy_imports.with_docstring_alone(rule.tree.replaced(body, quoted) if quoted else body)
     made: list[cst.BaseStatement] = []
     for index, line in enumerate(changed.body):
         if index in places:
-            made += lazy_imports.imports_before(places[index], line, apart=index > docstring)
+            below = index in before_others
+            made += lazy_imports.imports_before(places[index], line, apart=index > docstring, below=below)
         else:
             made.append(line)
     if len(changed.body) in places:  # a function that is nothing but its docstring, or that ends by reading arguments
         first, *rest = places[len(changed.body)]
         made += [first.with_changes(leading_lines=[cst.EmptyLine(indent=False), *first.leading_lines]), *rest]
     return changed.with_changes(body=made)
+
+
+def _imports_at(rule: Rule, body: cst.IndentedBlock, index: int) -> list[bool]:
+    """Return, for each of the imports that stand at a place in a function, whether it is of a module of the project."""
+    numbers = {statement.statement: number for number, statement in enumerate(rule.facts.imports)}
+    found = []
+    for line in body.body[index:]:
+        inner = line.body[0] if isinstance(line, cst.SimpleStatementLine) else line
+        number = numbers.get(rule.tree.numbers.get(inner, -1))
+        if number is None:
+            break
+        found.append(_is_of_project(rule, number))
+    return found
+
+
+def _is_of_project(rule: Rule, number: int) -> bool:
+    """Whether an import is of a module of the project: such imports stand below those of libraries."""
+    targets = rule.project.targets(rule.facts, rule.facts.imports[number])
+    return any(target.path is not None for target in targets)
 
 
 # --- annotations ---
