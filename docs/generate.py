@@ -1,7 +1,9 @@
-"""Writes docs/rules.md, docs/proofs.md and the generated parts of the README: `python docs/generate.py`.
+"""Writes the generated papers and parts of papers: `python docs/generate.py`.
 
-Those parts are what its example prints, its table of settings and its table of what happens. What happens is what the
-fixtures claim, and tests/test_proofs.py runs them to see that it is so.
+docs/rules.md comes from the rules, docs/proofs.md from the fixtures, docs/startup.svg and the example in
+docs/startup.md from the runner in benchmarks/ and what was measured there. Parts of the README are what its example
+prints, its table of settings and its table of what happens. What happens is what the fixtures claim, and
+tests/test_proofs.py runs them to see that it is so.
 """
 
 from __future__ import annotations
@@ -17,10 +19,13 @@ from typing import TYPE_CHECKING, NamedTuple
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import claims
-from dlsafe_lint import config, rules
+from dlsafe_lint import config, explaining, import_times, rules
 from dlsafe_lint.apis.handles import HANDLES
+from dlsafe_lint.measuring import Measured
+from dlsafe_lint.output import render_startup
 
 if TYPE_CHECKING:
+    from dlsafe_lint.comparison import Comparison
     from dlsafe_lint.rule import Rule
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +35,7 @@ MOST_NAMES = 6
 
 HAPPENS = re.compile(r"(?<=<!-- what happens -->\n).*?(?=<!-- end of what happens -->\n)", re.DOTALL)
 EXAMPLE = re.compile(r"```python\n(?P<source>.*?)```.*?\$ dlsafe-lint\n(?P<printed>.*?)```", re.DOTALL)
+STARTUP = re.compile(r"(?<=\$ dlsafe-lint startup train.py\n).*?(?=```\n)", re.DOTALL)
 
 HEAD = """\
 # Rules
@@ -85,7 +91,47 @@ def generate() -> dict[Path, str]:
     assert example, "the README has an example and what the linter prints about it"
     text = text[: example.start("printed")] + printed_about(example["source"]) + text[example.end("printed") :]
     docs = ROOT / "docs"
-    return {docs / "rules.md": rules_page(), docs / "proofs.md": proofs_page(proofs), readme: text}
+    compared = runner()
+    return {
+        docs / "rules.md": rules_page(),
+        docs / "proofs.md": proofs_page(proofs),
+        docs / "startup.svg": startup_picture(compared),
+        docs / "startup.md": startup_page(compared),
+        readme: text,
+    }
+
+
+def runner() -> Comparison:
+    """Return what the benchmark's training runner loads, estimated."""
+    root = ROOT / "benchmarks" / "startup" / "before"
+    explained = explaining.explain(config.load(None, tuple(rules.CODES), folder=root), root=root, wanted="train.py")
+    (comparison,) = explained.comparisons
+    return comparison
+
+
+def startup_picture(comparison: Comparison) -> str:
+    """Return the picture of the benchmark's runner, drawn from what was measured there."""
+    before, after = (
+        measured(ROOT / "benchmarks" / "startup" / f"train.{name}.importtime") for name in ("before", "after")
+    )
+    return render_startup("svg", [comparison._replace(measured=(before, after))], cwd=ROOT)
+
+
+def startup_page(comparison: Comparison) -> str:
+    """Return the page about the command `startup`, with what it prints about the benchmark's runner."""
+    text = (ROOT / "docs" / "startup.md").read_text(encoding="utf-8")
+    printed = render_startup("text", [comparison], cwd=ROOT / "benchmarks" / "startup" / "before")
+    return STARTUP.sub(lambda _: printed, text, count=1)
+
+
+def measured(path: Path) -> Measured:
+    """Read what the benchmark has measured: how many runs, and the import times of the median one."""
+    text = path.read_text(encoding="utf-8")
+    runs = re.match(r"median of (\d+) runs", text)
+    assert runs, path
+    (tree,) = import_times.parse(text)
+    seconds = tree.total / 1e6
+    return Measured(tree, seconds, 0, (seconds,) * int(runs[1]), ())
 
 
 def printed_about(source: str) -> str:

@@ -48,7 +48,7 @@ def without_code(text: str) -> str:
 
 def test_what_is_generated_is_up_to_date() -> None:
     generated = runpy.run_path(str(ROOT / "docs" / "generate.py"))["generate"]()
-    assert {path.name for path in generated} == {"README.md", "rules.md", "proofs.md"}
+    assert {path.name for path in generated} == {"README.md", "rules.md", "proofs.md", "startup.svg", "startup.md"}
     for path, text in generated.items():
         assert path.read_text(encoding="utf-8") == text, "run `python docs/generate.py`"
 
@@ -121,6 +121,32 @@ def test_the_options_that_the_readme_names_exist() -> None:
     assert named <= options
     hooks = set(re.findall(r"--[a-z][a-z-]+", " ".join(re.findall(r"entry: (.*)", read(".pre-commit-hooks.yaml")))))
     assert hooks <= options
+
+
+def test_the_page_about_startup_names_every_option_and_every_key(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("import torch\nif __name__ == '__main__':\n    main()\n", encoding="utf-8")
+    command = [sys.executable, "-m", "dlsafe_lint", "startup"]
+    help_text = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
+    page = read("docs/startup.md")
+    options = set(re.findall(r"--[a-z][a-z-]+", help_text))
+    assert options - {"--help", "--fix"} == set(re.findall(r"(?m)^\| `(--[a-z-]+)", page))
+    printed = json.loads(
+        subprocess.run(
+            [*command, str(tmp_path / "main.py"), "--output-format", "json"], capture_output=True, check=True
+        ).stdout
+    )
+    assert keys(printed) | {"cpu_seconds", "failures", "runs", "seconds"} == set(
+        re.findall(r"(?m)^\| `(\w+)` \|", section(page, "JSON"))
+    )
+
+
+def keys(value: object) -> set[str]:
+    match value:
+        case dict():
+            return {*value, *(key for inner in value.values() for key in keys(inner))}
+        case list():
+            return {key for inner in value for key in keys(inner)}
+    return set()
 
 
 def test_ruff_lives_with_what_the_readme_tells_it(tmp_path: Path) -> None:

@@ -15,17 +15,18 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "dlsafe_lint"
 
 LAYERS = (
-    {"finding", "facts", "newer_grammar", ""},
+    {"finding", "facts", "newer_grammar", "import_times", ""},
     {"apis", "apis.*"},
     {"flow", "versions"},
     {"project", "branches"},
     {"analysis", "analysis.*"},
-    {"files", "notebooks", "cache", "config", "metadata", "fixes", "suppressions"},
+    {"files", "notebooks", "cache", "config", "metadata", "fixes", "suppressions", "measuring"},
     {"rule", "rules"},
     {"rewriting", "rewriting.*"},
     {"rules.*"},
+    {"comparison"},
     {"output", "output.*"},
-    {"linter"},
+    {"linter", "explaining"},
     {"cli"},
     {"__main__"},
 )

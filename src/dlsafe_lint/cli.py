@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from dlsafe_lint.comparison import Comparison
     from dlsafe_lint.config import Config
     from dlsafe_lint.linter import Report
 
@@ -187,6 +188,112 @@ def rule(code: str | None) -> int:
     (found,) = rules.load([code.upper()])
     _print(f"# {found.code}: {found.name}\n\n{inspect.cleandoc(found.__doc__ or '')}\n")
     return CLEAN
+
+
+@commands.command()
+@click.argument("entry", required=False)
+@click.option(
+    "--measure", is_flag=True, help="Run the imports in fresh interpreters and measure them: THIS RUNS YOUR CODE."
+)
+@click.option("--runs", type=click.IntRange(1, 100), default=3, show_default=True, help="How often; the median counts.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, min_open=True),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long each run may take.",
+)
+@click.option("--python", metavar="PATH", help="The interpreter that has the project's libraries; by default this one.")
+@click.option(
+    "--fail-over",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="Exit with 1 if the imports of a program take longer, as it is.",
+)
+@click.option("--unsafe-fixes", is_flag=True, help="Say what --unsafe-fixes would change, too.")
+@click.option(
+    "--output-format",
+    type=click.Choice(["text", "json", "svg", "html"]),
+    default="text",
+    show_default=True,
+    help="How to print; svg and html are pictures.",
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Read the settings from this TOML file instead of the project's pyproject.toml.",
+)
+@click.option("--verbose", is_flag=True, help="Print the traceback of a bug.")
+def startup(
+    entry: str | None,
+    *,
+    measure: bool,
+    runs: int,
+    time_limit: float,
+    python: str | None,
+    fail_over: float | None,
+    unsafe_fixes: bool,
+    output_format: Any,
+    config_file: str | None,
+    verbose: bool,  # noqa: ARG001 - `main` looks for it
+) -> int:
+    """Say what a program loads before it has read its arguments, and what --fix would change about it.
+
+    ENTRY is a file, a module, a function (`pkg.cli:main`) or the name of a console script; without it, all programs
+    are shown for which it pays to start light. Nothing is written, and nothing runs unless --measure asks for it.
+
+    Exits with 0, with 1 if --fail-over is exceeded, with 2 if something could not be done.
+    """
+    from pathlib import Path
+
+    from dlsafe_lint import explaining, files, output
+
+    if entry and Path(entry).is_dir():
+        raise _Failure(f"`{entry}` is a folder, not a program; its files are checked by `dlsafe-lint check {entry}`")
+    if Path("startup").exists():
+        _warn(f"note: to check the {'folder' if Path('startup').is_dir() else 'file'} `startup`, write `./startup`")
+    root = files.find_root((Path(entry if entry and Path(entry).exists() else ""),))
+    config = _settings(root, config_file, select=(), ignore=(), force_exclude=False)
+    measuring = explaining.Measuring(python or sys.executable, runs, time_limit) if measure else None
+    if measuring:
+        _warn(f"Importing what the program imports runs code of the project, {runs} times before and after.")
+    try:
+        explained = explaining.explain(
+            config,
+            root=root,
+            wanted=entry,
+            unsafe=unsafe_fixes,
+            measuring=measuring,
+            progress=lambda what: _warn(f"measuring {what} …"),
+        )
+    except explaining.UnknownProgramError as error:
+        from dlsafe_lint.config import nearest
+
+        if entry and Path(entry).exists():
+            raise _Failure(f"`{entry}` is no Python file of the project {root}, or is excluded") from None
+        there_are = f"There are: {', '.join(error.known)}." if error.known else "None was found."
+        raise _Failure(f"there is no program `{entry}`{nearest(entry or '', error.known)}. {there_are}") from None
+    except explaining.CannotMeasureError as error:
+        raise _Failure(str(error)) from None
+    for warning in explained.warnings:
+        _warn(f"warning: {_from_here(warning)}")
+    _print(output.render_startup(output_format, explained.comparisons, cwd=Path.cwd(), color=_has_color(sys.stdout)))
+    return FOUND if fail_over is not None and _say_what_exceeds(explained.comparisons, fail_over) else CLEAN
+
+
+def _say_what_exceeds(comparisons: Sequence[Comparison], limit: float) -> bool:
+    """Say which programs take too long to start; whether there are any."""
+    from dlsafe_lint.comparison import in_seconds
+
+    slow = [each for each in comparisons if each.seconds[0] > limit]
+    for each in slow:
+        how = "measured" if each.measured else "estimated"
+        now, later = map(in_seconds, each.seconds)
+        better = f"; after --fix {later}" if later != now else ""
+        _warn(f"{each.name} imports for {now} ({how}), more than the {limit:g} s that --fail-over allows{better}")
+    return bool(slow)
 
 
 class _Failure(click.ClickException):

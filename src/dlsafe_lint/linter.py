@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dlsafe_lint import cache as results
 from dlsafe_lint import config as settings
@@ -162,6 +162,48 @@ def run(
     )
 
 
+class Look(NamedTuple):
+    """The project as it is, or as it would be with some changes.
+
+    Attributes:
+        project: all modules.
+        texts: what the files hold, by path.
+        warnings: one line each.
+    """
+
+    project: project.Project
+    texts: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+def look(config: Config, *, root: Path, changes: Sequence[Change] = (), before: Look | None = None) -> Look:
+    """Read the whole project and report nothing.
+
+    Args:
+        config: the settings.
+        root: the project's folder.
+        changes: what some files would hold; those of notebooks don't count, nothing imports them.
+        before: an earlier look, of which the files that don't change need not be read again.
+    """
+    found = files.find(
+        root, (root,), exclude=config.exclude, extend_exclude=config.extend_exclude, include_notebooks=False
+    )
+    state = _State(warnings=dict.fromkeys(found.warnings), programs=metadata.entry_points(root))
+    packages: dict[str, str] = {}
+    for path in dict.fromkeys(_posix(each) for each in (*found.reported, *found.indexed)):
+        _take(state, path, files.read(path, packages))
+    changed = {change.path: change.after for change in changes if not change.cell}
+    for path, text in changed.items():
+        state.sources[path] = replace(state.sources[path], text=text)
+    if before is not None:
+        known = before.project.modules
+        state.facts.update({path: known[path] for path in state.sources if path in known and path not in changed})
+    state.typed = metadata.typed_packages(state.sources)
+    _read_all(state, lambda _: None)
+    texts = {path: source.text for path, source in state.sources.items()}
+    return Look(_whole(state, config, root), texts, tuple(state.warnings))
+
+
 def _posix(path: str | Path) -> str:
     return PurePath(path).as_posix()
 
@@ -194,6 +236,18 @@ def _judge(
 ) -> tuple[Finding, ...]:
     """Return the findings of the files, before suppressions."""
     total = len(state.sources) + len(judged)
+    _read_all(state, lambda done: progress(done, total) if progress else None)
+    whole = _whole(state, config, root)
+    found: list[Finding] = []
+    for done, path in enumerate(judged):
+        found += _judge_file(state, path, config, whole)
+        if progress:
+            progress(len(state.sources) + done + 1, total)
+    return tuple(sorted(found, key=lambda each: each.sort_key))
+
+
+def _read_all(state: _State, progress: Callable[[int], None]) -> None:
+    """Read what the files do that have not been read yet."""
     for done, path in enumerate(state.sources):
         if path not in state.facts and path not in state.problems:
             read = _read_soundly(state, path)
@@ -201,9 +255,11 @@ def _judge(
                 state.problems[path] = (read.line, read.column, read.message)
             else:
                 state.facts[path] = read
-        if progress:
-            progress(done + 1, total)
-    whole = project.build(
+        progress(done + 1)
+
+
+def _whole(state: _State, config: Config, root: Path) -> project.Project:
+    return project.build(
         root.as_posix(),
         state.facts.values(),
         source_roots=[(root / each).as_posix() for each in config.source_roots],
@@ -221,12 +277,6 @@ def _judge(
         typed=state.typed,
         oldest=config.target_version,
     )
-    found: list[Finding] = []
-    for done, path in enumerate(judged):
-        found += _judge_file(state, path, config, whole)
-        if progress:
-            progress(len(state.sources) + done + 1, total)
-    return tuple(sorted(found, key=lambda each: each.sort_key))
 
 
 def _read_soundly(state: _State, path: str) -> ModuleFacts | SyntaxProblem:

@@ -26,7 +26,16 @@ def entry_points(root: Path) -> tuple[str, ...]:
         root: the project's folder.
     """
     found = [*_from_pyproject(root / "pyproject.toml"), *_from_setup_cfg(root / "setup.cfg")]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(reference for _, reference in found))
+
+
+def commands(root: Path) -> dict[str, str]:
+    """Return the programs of `entry_points` by the names under which they are installed ("train": "pkg.cli:main").
+
+    Args:
+        root: the project's folder.
+    """
+    return dict([*_from_setup_cfg(root / "setup.cfg"), *_from_pyproject(root / "pyproject.toml")])
 
 
 def typed_packages(paths: Iterable[str]) -> tuple[str, ...]:
@@ -39,7 +48,7 @@ def typed_packages(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(folder for folder in folders if Path(folder, "py.typed").exists()))
 
 
-def _from_pyproject(path: Path) -> list[str]:
+def _from_pyproject(path: Path) -> list[tuple[str, str]]:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -53,10 +62,10 @@ def _from_pyproject(path: Path) -> list[str]:
         _table(poetry.get("scripts")),
         *(_table(group) for group in _table(poetry.get("plugins")).values()),
     ]
-    return [_reference(value) for table in tables for value in table.values() if isinstance(value, str)]
+    return [(name, _reference(value)) for table in tables for name, value in table.items() if isinstance(value, str)]
 
 
-def _from_setup_cfg(path: Path) -> list[str]:
+def _from_setup_cfg(path: Path) -> list[tuple[str, str]]:
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string(path.read_text("utf-8"))
@@ -67,9 +76,9 @@ def _from_setup_cfg(path: Path) -> list[str]:
     found = []
     for group in parser["options.entry_points"].values():
         for line in group.splitlines():
-            _, equals, reference = line.partition("=")
+            name, equals, reference = line.partition("=")
             if equals:
-                found.append(_reference(reference))
+                found.append((name.strip(), _reference(reference)))
     return found
 
 

@@ -92,7 +92,8 @@ class _World(NamedTuple):
     roots: Mapping[str, set[str]]
 
 
-def _start_edges(project: Project, entry: Entry, path: str) -> list[Edge]:
+def start_edges(project: Project, entry: Entry, path: str) -> list[Edge]:
+    """Return what loads modules while one of the files that a program begins with is loaded, up to its arguments."""
     facts = project.modules[path]
     main = path == entry.path and entry.function < 0 and entry.reason != "workers"
     found = edges(project, facts, main=main)
@@ -107,7 +108,7 @@ def _start_edges(project: Project, entry: Entry, path: str) -> list[Edge]:
     return found
 
 
-def _start_paths(project: Project, entry: Entry) -> list[str]:
+def start_paths(project: Project, entry: Entry) -> list[str]:
     """Return the files that a program begins with: its own, and its packages' where it can only run as a module."""
     facts = project.modules[entry.path]
     as_module = entry.function >= 0 or any(statement.level for statement in facts.imports)
@@ -118,19 +119,19 @@ def _world(project: Project) -> _World:
     early: dict[Site, int] = {}
     backwards: dict[str, list[tuple[str, bool]]] = {}
     loaded: dict[str, dict[str, bool]] = {}
-    starts = [(entry, path) for entry in entries(project) for path in _start_paths(project, entry)]
+    starts = [(entry, path) for entry in entries(project) for path in start_paths(project, entry)]
     queue = deque(path for entry, path in starts if entry.function >= 0 or path != entry.path)
     queue.extend(
         target.path
         for entry, path in starts
-        for edge in _start_edges(project, entry, path)
+        for edge in start_edges(project, entry, path)
         for target in edge.targets
         if target.path
     )
     libraries = {
         target.name
         for entry, path in starts
-        for edge in _start_edges(project, entry, path)
+        for edge in start_edges(project, entry, path)
         for target in edge.targets
         if not target.path
     }
@@ -197,8 +198,8 @@ class _Found(NamedTuple):
 def _roots_of(project: Project, world: _World, entry: Entry) -> set[str]:
     """Return the slow libraries that a program loads before it has read its arguments."""
     found: set[str] = set()
-    for path in _start_paths(project, entry):
-        for edge in _start_edges(project, entry, path):
+    for path in start_paths(project, entry):
+        for edge in start_edges(project, entry, path):
             for target in edge.targets:
                 if target.path is not None:
                     found |= world.roots.get(target.path, set())
@@ -217,18 +218,18 @@ def _cuts_for(project: Project, entry: Entry, world: _World, root: str) -> list[
         return None
     leads, forced = world.leads[root], world.forced[root]
     found: list[_Found] = []
-    stack: list[tuple[str, tuple[Place, ...]]] = [(path, ()) for path in _start_paths(project, entry)]
+    stack: list[tuple[str, tuple[Place, ...]]] = [(path, ()) for path in start_paths(project, entry)]
     seen = {path for path, _ in stack}
     while stack:
         path, via = stack.pop()
-        for edge in _start_edges(project, entry, path):
+        for edge in start_edges(project, entry, path):
             inner = [target.path for target in edge.targets if target.path is not None and target.path in leads]
             outer = any(target.path is None and leads_to(project, target, root) for target in edge.targets)
             if not inner and not outer:
                 continue
             # what a worker unpickles loads modules by itself: only the script's own imports are sure to be saved
             own = path == entry.path and not any(target.path for target in edge.targets)
-            if (own or entry.reason != "workers") and _can_move(project, (world.early, entry.early), edge):
+            if (own or entry.reason != "workers") and can_move(project, (world.early, entry.early), edge):
                 found.append(_Found(edge, via))
                 continue
             if outer or any(each in forced for each in inner):
@@ -274,7 +275,8 @@ def _needs_any(project: Project, edge: Edge) -> bool:
     return any(needed(project, facts, name) is not None for name in edge.names)
 
 
-def _can_move(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge) -> bool:
+def can_move(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge) -> bool:
+    """Whether a statement can go, given the functions that run at start-up."""
     if edge.how == "export":
         return True
     if edge.number < 0 or not edge.names or _needs_any(project, edge):
@@ -333,22 +335,22 @@ def _kept(project: Project, entry: Entry, world: _World, root: str) -> Iterator[
         yield Kept(root, (), Obstacle("the program's workers need it", entry.place))
         return
     leads = world.leads[root]
-    queue: deque[tuple[str, tuple[Place, ...]]] = deque((path, ()) for path in _start_paths(project, entry))
+    queue: deque[tuple[str, tuple[Place, ...]]] = deque((path, ()) for path in start_paths(project, entry))
     seen = {path for path, _ in queue}
     while queue:
         path, via = queue.popleft()
-        for edge in _start_edges(project, entry, path):
+        for edge in start_edges(project, entry, path):
             inner = [target for target in edge.targets if target.path in leads and target.path is not None]
             outer = [target for target in edge.targets if target.path is None and leads_to(project, target, root)]
             if not inner and not outer:
                 continue
             own = path == entry.path and not any(target.path for target in edge.targets)
             early = (world.early, entry.early)
-            if (own or entry.reason != "workers") and _can_move(project, early, edge):
+            if (own or entry.reason != "workers") and can_move(project, early, edge):
                 continue
             for target in outer:
                 hop = Place(edge.path, edge.line, f"loads `{target.name}`")
-                yield Kept(root, (*via, hop), _obstacle(project, early, edge))
+                yield Kept(root, (*via, hop), obstacle(project, early, edge))
                 break
             for target in inner:
                 if target.path is not None and target.path not in seen:
@@ -357,7 +359,7 @@ def _kept(project: Project, entry: Entry, world: _World, root: str) -> Iterator[
                     queue.append((target.path, (*via, hop)))
 
 
-def _obstacle(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge) -> Obstacle:
+def obstacle(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge) -> Obstacle:
     """Say why a statement that loads something can't move."""
     facts = project.modules[edge.path]
     line = Place(edge.path, edge.line, "")
@@ -368,11 +370,11 @@ def _obstacle(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edg
         facts.lazy_modules & {statement.module or "", *(each.name for each in statement.names)}
     )
     for name in edge.names:
-        obstacle = needed(project, facts, name)
-        if obstacle is not None and lazy:
-            return Obstacle(f"`{name}` is imported lazily, but used at once: {obstacle.reason}", obstacle.place)
-        if obstacle is not None:
-            return obstacle
+        found = needed(project, facts, name)
+        if found is not None and lazy:
+            return Obstacle(f"`{name}` is imported lazily, but used at once: {found.reason}", found.place)
+        if found is not None:
+            return found
         for runs in early:
             if use := _early_use(runs, facts, name):
                 function = facts.scopes[outermost(facts, use.scope)]
@@ -491,7 +493,7 @@ def _everywhere(project: Project) -> dict[str, list[Cut]]:
             continue
         for edge in edges(project, facts):
             roots = {own_and_brought(project, target.name)[0] for target in edge.targets if target.path is None} - {""}
-            if roots and _can_move(project, (ran(project, facts),), edge):
+            if roots and can_move(project, (ran(project, facts),), edge):
                 saved = heavy.estimate(frozenset(roots))
                 made.setdefault(facts.path, []).append(
                     Cut(facts.path, edge.number, edge.names, tuple(sorted(roots)), saved, True, (), ())

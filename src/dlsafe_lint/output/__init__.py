@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from dlsafe_lint.comparison import Comparison
     from dlsafe_lint.finding import Finding
 
 Format = Literal["concise", "full", "json"]
 FORMATS: tuple[Format, ...] = ("concise", "full", "json")
+
+
+StartupFormat = Literal["text", "json", "svg", "html"]
+STARTUP_FORMATS: tuple[StartupFormat, ...] = ("text", "json", "svg", "html")
 
 
 class Totals(NamedTuple):
@@ -62,6 +67,39 @@ def render(
         case "json":
             from dlsafe_lint.output.json import render as write
     return write(findings, texts=texts, totals=totals, cwd=cwd, color=color)
+
+
+def render_startup(
+    output_format: StartupFormat, comparisons: Sequence[Comparison], *, cwd: Path, color: bool = False
+) -> str:
+    """Writes down what programs load when they start.
+
+    Args:
+        output_format: one of `STARTUP_FORMATS`.
+        comparisons: the programs, in the order in which they are to appear.
+        cwd: paths below it are shown relative to it.
+        color: whether text may contain ANSI colours.
+
+    Returns:
+        What is to be printed, with its line end.
+    """
+    match output_format:
+        case "text":
+            from dlsafe_lint.output import startup_text
+
+            return startup_text.render(comparisons, cwd=cwd, color=color)
+        case "json":
+            from dlsafe_lint.output import startup_json
+
+            return startup_json.render(comparisons, cwd=cwd)
+        case "svg":
+            from dlsafe_lint.output import startup_svg
+
+            return startup_svg.render(comparisons)
+        case "html":
+            from dlsafe_lint.output import startup_html, startup_svg
+
+            return startup_html.render(comparisons, [startup_svg.render([each]) for each in comparisons], cwd=cwd)
 
 
 def relative(path: str, cwd: Path) -> str:

@@ -1,0 +1,5 @@
+"""The classifier."""
+
+from src.models.classifier import SentenceClassifier
+
+__all__ = ["SentenceClassifier"]
