@@ -629,6 +629,25 @@ CASES: dict[str, tuple[str, str]] = {
             Pool(2).map(count, ["the"])
         """,
     ),
+    "a check of what moves moves along": (
+        """
+        options = read(sys.argv)
+        print(options)
+        if "size" not in options:
+            sys.exit("which size?")
+        size = options["size"]
+        Pool(2).map(square, [size])
+        """,
+        """
+        if __name__ == "__main__":
+            options = read(sys.argv)
+            print(options)
+            if "size" not in options:
+                sys.exit("which size?")
+            size = options["size"]
+            Pool(2).map(square, [size])
+        """,
+    ),
     "a log that starts anew is the program's own": (
         """
         import logging

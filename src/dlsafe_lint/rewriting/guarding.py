@@ -306,6 +306,8 @@ def _in_order(program: Program, stays: set[int], first: float, moving: set[int])
     stays = set(stays)
     cells = _has_cells(program)
     while True:
+        # what reads these moves with them
+        made = {name for unit in units if unit.kind == "run" and unit.index not in stays for name in unit.binds}
         used = imports_in_use(program, stays)
         imports = {u.index for u in units if u.kind == "import" and (not cells or u.index in used)}
         imports |= {u.index for u in units if u.kind == "definition"}
@@ -320,7 +322,7 @@ def _in_order(program: Program, stays: set[int], first: float, moving: set[int])
                     break
                 if below.index in imports:
                     depends = may_be_imported_for(program, unit, below)
-                elif check and (below.index in stays or below.kind == "constant"):
+                elif check and (below.index in stays or (below.kind == "constant" and not below.now & made)):
                     depends = _asks_about(program, unit, below)
                 else:
                     runs = below.index in stays and below.kind in ("run", "setting")
