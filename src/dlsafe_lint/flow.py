@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dlsafe_lint.facts import Attribute, Call, Choice, Compared, Expr, Literal, ModuleFacts, Name, Opaque
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _FALLS, _RETURNS, _BREAKS = "falls", "returns", "breaks"
 _LEAVES = frozenset({"return", "raise", "break", "continue"})
@@ -35,6 +35,14 @@ def outline(facts: ModuleFacts) -> Outline:
         if block.parent >= 0:
             blocks.setdefault(block.statement, []).append(index)
     return Outline(statements, blocks)
+
+
+def within(lies: Outline, statements: Sequence[int]) -> Iterator[int]:
+    """Yield statements and all that stand in their blocks."""
+    for statement in statements:
+        yield statement
+        for block in lies.blocks.get(statement, ()):
+            yield from within(lies, lies.statements.get(block, ()))
 
 
 def survives(
@@ -77,10 +85,7 @@ def skipped(
     found: set[int] = set()
 
     def leave_out(statements: Sequence[int]) -> None:
-        for statement in statements:
-            found.add(statement)
-            for block in lies.blocks.get(statement, ()):
-                leave_out(lies.statements.get(block, ()))
+        found.update(within(lies, statements))
 
     def run(statements: Sequence[int]) -> bool:
         """Whether what follows the statements may run."""

@@ -1628,6 +1628,18 @@ def _identity(value: Value, depth: int = 0) -> object:
     return (value.kind, value.name, value.site, id(value.expr), frame, inner)
 
 
+def taken_from(value: Value) -> tuple[Value, tuple[str, ...]]:
+    """Return the call from which a value is taken, and by which steps: ("get()", "[x]")."""
+    steps: list[str] = []
+    while value.kind == "part" and value.of is not None:
+        inner = value.of
+        if value.name.endswith("()") and inner.kind == "part" and value.name == f"{inner.name}()":
+            inner = inner.of or inner
+        steps.append(value.name)
+        value = inner
+    return value, tuple(reversed(steps))
+
+
 def _is_path(value: Value) -> bool:
     """Whether a value is a path as long as nothing but a path's methods and attributes that are paths lead to it."""
     while value.kind == "part" and value.of is not None:

@@ -112,10 +112,7 @@ def _unreached(facts: ModuleFacts) -> frozenset[int]:
     found: set[int] = set()
 
     def leave_out(statements: Sequence[int]) -> None:
-        for statement in statements:
-            found.add(statement)
-            for block in lies.blocks.get(statement, ()):
-                leave_out(lies.statements.get(block, ()))
+        found.update(flow.within(lies, statements))
 
     def ends(block: int) -> str:
         """Return how a block ends without going on: by a jump, by an exception, by a loop without end; "" if not."""

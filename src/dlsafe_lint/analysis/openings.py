@@ -37,7 +37,7 @@ from dlsafe_lint.facts import (
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import Place
-from dlsafe_lint.project import Frame, Project, Site, Value, Where, reaching
+from dlsafe_lint.project import Frame, Project, Site, Value, Where, reaching, taken_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -239,7 +239,7 @@ def _spread(project: Project, value: Value, search: Search) -> list[Opened]:
                 each for name, arg in call.keywords if name for each in opened(project, arg, where, search.inside())
             ]
         return found
-    root, steps = _steps(value)
+    root, steps = taken_from(value)
     if root.kind == "made" and root.name in handles.HANDLES and steps[-1:] in (("values()",), ("items()",)):
         return _taken(project, value, search)
     return []
@@ -335,21 +335,9 @@ def _mapped(project: Project, call: Call, where: Where) -> list[Opened]:
     return found
 
 
-def _steps(value: Value) -> tuple[Value, tuple[str, ...]]:
-    """Return the call from which a value is taken, and by which steps: ("get()", "[x]")."""
-    steps: list[str] = []
-    while value.kind == "part" and value.of is not None:
-        inner = value.of
-        if value.name.endswith("()") and inner.kind == "part" and value.name == f"{inner.name}()":
-            inner = inner.of or inner
-        steps.append(value.name)
-        value = inner
-    return value, tuple(reversed(steps))
-
-
 def _called_partial(project: Project, value: Value) -> tuple[Value, tuple[str, ...]]:
     """Return what `_steps` does; the call of a ``functools.partial`` counts as a call of what it was made of."""
-    root, steps = _steps(value)
+    root, steps = taken_from(value)
     if root.name != "functools.partial" or steps[:1] != ("functools.partial()",) or root.where is None:
         return root, steps
     call = root.expr
@@ -357,7 +345,7 @@ def _called_partial(project: Project, value: Value) -> tuple[Value, tuple[str, .
         for callee in project.values(call.args[0], root.where):
             if callee.kind == "external":
                 made = value
-                while len(_steps(made)[1]) > 1 and made.of is not None:
+                while len(taken_from(made)[1]) > 1 and made.of is not None:
                     made = made.of
                 if isinstance(made.expr, Call):
                     keywords = (*made.expr.keywords, *call.keywords)

@@ -59,7 +59,7 @@ from dlsafe_lint.facts import (
 )
 from dlsafe_lint.facts import Literal as Constant
 from dlsafe_lint.finding import START_METHODS, Place
-from dlsafe_lint.project import Frame, Project, Site, Value, Where
+from dlsafe_lint.project import Frame, Project, Site, Value, Where, taken_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -979,7 +979,8 @@ class _Walk:
         hooks = consumer.hooks if consumer is not None else ()
         inside = consumer is not None and consumer.inside
         for value in values if depth < 6 else ():
-            value = _root(value) if _root(value).name in CHAINED else value
+            root, _ = taken_from(value)
+            value = root if root.name in CHAINED else value
             loader = loader_of(self.project, value)
             if loader is not None:
                 if loader.confidence or self.roughly:
@@ -1118,13 +1119,6 @@ def _object(callee: Value) -> Value:
     while found.kind == "part" and found.of is not None and found.name.removesuffix("()") in RETURNING_SELF:
         found = found.of
     return found
-
-
-def _root(value: Value) -> Value:
-    """Return what a value is a part of, or a method's result: the loader of ``loader.shuffle(9).batched(4)``."""
-    while value.kind == "part" and value.of is not None:
-        value = value.of
-    return value
 
 
 _OWNERS = frozenset(name.partition(".")[0] for name in OWN_LOADERS)

@@ -25,7 +25,7 @@ from dlsafe_lint.facts import (
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
 from dlsafe_lint.finding import START_METHODS, Breakage, Place
-from dlsafe_lint.project import Frame, Project, Site, Value, Where, assigned, reaching
+from dlsafe_lint.project import Frame, Project, Site, Value, Where, assigned, reaching, taken_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,7 +188,7 @@ def _inside(project: Project, value: Value, expr: Expr, depth: int) -> list[Foun
 
 
 def _by_call(project: Project, value: Value, call: Call, where: Where, depth: int) -> list[Found]:
-    root, steps = _steps(value)
+    root, steps = taken_from(value)
     if root.kind != "made" or not isinstance(root.expr, Call):
         return []
     row = attributes.kind(f"{root.name}()", steps)
@@ -235,18 +235,6 @@ def _read_out(project: Project, value: Value, depth: int) -> list[Found]:
 def _is_network(project: Project, call: Call, where: Where) -> bool:
     """Whether the first argument is a neural network, not a function."""
     return any(value.kind in ("instance", "made") for arg in call.args[:1] for value in project.values(arg, where))
-
-
-def _steps(value: Value) -> tuple[Value, tuple[str, ...]]:
-    """Return the call from which a value is taken, and by which steps: ("get()", "[x]")."""
-    steps: list[str] = []
-    while value.kind == "part" and value.of is not None:
-        inner = value.of
-        if value.name.endswith("()") and inner.kind == "part" and value.name == f"{inner.name}()":
-            inner = inner.of or inner
-        steps.append(value.name)
-        value = inner
-    return value, tuple(reversed(steps))
 
 
 def _forked(project: Project, root: Value, steps: tuple[str, ...]) -> frozenset[str]:

@@ -18,7 +18,7 @@ from dlsafe_lint.rewriting.effects import changes_arguments
 from dlsafe_lint.rewriting.top_level import Program, Unit, is_future, is_later, sets_names, unit_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from dlsafe_lint.rewriting.captures import File
 
@@ -87,6 +87,15 @@ def needed(program: Program, names: Iterable[str], before: float = math.inf, mov
 
 def read_when_called(program: Program, names: Iterable[str]) -> set[str]:
     """Return what the functions and classes with these names read when they are called, and what they call."""
+
+    def read(unit: Unit, name: str) -> set[str]:
+        return unit.later if unit.binds.get(name, set()) & {"def", "class"} else set()
+
+    return _followed(program, names, read)
+
+
+def _followed(program: Program, names: Iterable[str], read: Callable[[Unit, str], set[str]]) -> set[str]:
+    """Return the names that units read if they define one of these names, or a name that is found so."""
     found: set[str] = set()
     seen: set[str] = set()
     todo = list(names)
@@ -96,9 +105,9 @@ def read_when_called(program: Program, names: Iterable[str]) -> set[str]:
             continue
         seen.add(name)
         for unit in program.units:
-            if unit.binds.get(name, set()) & {"def", "class"}:
-                found |= unit.later
-                todo += unit.later
+            more = read(unit, name)
+            found |= more
+            todo += more
     return found
 
 
@@ -270,19 +279,11 @@ def _only_reads(file: File, node: cst.CSTNode) -> bool:
 
 def _reads(program: Program, names: Iterable[str]) -> set[str]:
     """Return the names that functions and classes read, and those that they use."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    todo = list(names)
-    while todo:
-        name = todo.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        for unit in program.units:
-            if unit.kind in ("def", "definition") and name in unit.binds:
-                found |= unit.now | unit.later
-                todo += unit.now | unit.later
-    return found
+
+    def read(unit: Unit, name: str) -> set[str]:
+        return unit.now | unit.later if unit.kind in ("def", "definition") and name in unit.binds else set()
+
+    return _followed(program, names, read)
 
 
 def _is_dataset(file: File, name: str) -> bool:
