@@ -66,11 +66,19 @@ class TestEdges:
             ("__lazy_modules__ = ['pkg']\nfrom pkg import *", ["pkg/__init__.py", "pkg/sub.py"]),
             ("__lazy_modules__ = ['b']\ntry:\n    import b\nexcept ImportError: ...", ["b.py"]),
             ("if __name__ == '__main__':\n    import b", []),
+            ("if False:\n    import b", []),
+            ("if 0:\n    import b\nelse:\n    import c", ["c.py"]),
+            ("import sys\nif sys.version_info[0] < 3:\n    import b\nelse:\n    import c", ["sys", "c.py"]),
+            ("DEBUG = False\nif DEBUG:\n    import b", []),
+            ("import os\nif os.name == 'nt':\n    import b", ["os", "b.py"]),
+            ("def f():\n    if False:\n        import b\n    import c\nf()", ["c.py"]),
+            ("def f():\n    import b\nif False:\n    f()", []),
+            ("def f():\n    import b\ndef g():\n    if 0:\n        f()\ng()", []),
             ("from scipy import stats", ["scipy", "scipy.stats"]),
         ],
     )
     def test_what_a_statement_loads(self, statement: str, targets: list[str]) -> None:
-        found = project(a=statement, b="x = 1", pkg__init="__all__ = ['sub']", pkg_sub="")
+        found = project(a=statement, b="x = 1", c="", pkg__init="__all__ = ['sub']", pkg_sub="")
         assert loaded(found, "a") == targets
 
     def test_a_package_that_imports_on_demand(self) -> None:

@@ -17,7 +17,7 @@ from dlsafe_lint.analysis.deferring import (
 from dlsafe_lint.analysis.effects import effect_of_loading
 from dlsafe_lint.analysis.loading import Edge, edges, edges_of
 from dlsafe_lint.analysis.programs import Entry, entries
-from dlsafe_lint.analysis.running import ALL, packages_around, ran
+from dlsafe_lint.analysis.running import ALL, may_run, packages_around, ran
 from dlsafe_lint.analysis.slow import certainly_leads_to, leads_to, own_and_brought
 from dlsafe_lint.apis import heavy
 from dlsafe_lint.finding import Place
@@ -103,7 +103,11 @@ def start_edges(project: Project, entry: Entry, path: str) -> list[Edge]:
         for site, last in entry.early.items():
             inner = project.modules[site.path]
             for number, statement in enumerate(inner.imports):
-                if inner.function_of(statement.scope) == site.scope and statement.statement <= last:
+                if (
+                    inner.function_of(statement.scope) == site.scope
+                    and statement.statement <= last
+                    and may_run(project, inner, statement.statement)
+                ):
                     found = found + [edge._replace(names=()) for edge in edges_of(project, inner, number, statement)]
     return found
 
