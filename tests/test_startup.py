@@ -268,6 +268,68 @@ class TestCuts:
         main = PARSES.format("import torch\nimport b\nb.x\ndef main():\n    torch.ones(1)")
         assert not cut(project(a=main, b="import torch\nx = torch.ones(1)"))
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "from absl import flags\nRATE = flags.DEFINE_float('rate', 0.1, '')",
+            "from absl import flags\nflags.DEFINE_float('rate', 0.1, '')",
+            "from hydra.core.config_store import ConfigStore\nConfigStore.instance().store('a', {})",
+            "from omegaconf import OmegaConf\nOmegaConf.register_new_resolver('x', int)",
+            "from options import cli\n@cli.command()\ndef f(): ...",
+            "from options import parser\nparser.add_argument('--rate')",
+        ],
+    )
+    def test_nothing_if_the_module_declares_options(self, text: str) -> None:
+        main = PARSES.format("import b\ndef main():\n    b.run()")
+        options = "import argparse\nimport click\nparser = argparse.ArgumentParser()\n@click.group()\ndef cli(): ..."
+        middle = f"import torch\n{text}\nx = torch\ndef run(): ..."
+        found = project(a=main, b=middle, options=options)
+        assert not cut(found)
+        (entry,) = [each for each in startup.entries(found) if each.path == f"{ROOT}/a.py"]
+        (kept,) = startup.kept(found, entry)
+        assert "declares" in kept.obstacle.reason
+        plain = middle.replace(text, "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--x')")
+        assert cut(project(a=main, b=plain)) == {"a.py": ["b"]}
+
+    def test_nothing_if_workers_alone_would_load_it(self) -> None:
+        text = """
+            import pandas
+            from torch.utils.data import Dataset
+            class Tables(Dataset):
+                def __init__(self, n):
+                    {init}
+                def __getitem__(self, index):
+                    return pandas.read_csv(f"{{index}}.csv")
+            def main(): ...
+        """
+        text = textwrap.dedent(text)
+        assert not cut(project(a=PARSES.format(text.format(init="self.n = n"))))
+        assert cut(project(a=PARSES.format(text.format(init="self.n = pandas.Index([n])")))) == {"a.py": ["pandas"]}
+        assert cut(project(a=PARSES.format("import b\ndef main():\n    b.Tables(1)"), b=text)) == {"a.py": ["b"]}
+
+    def test_nothing_if_it_may_be_scripted(self) -> None:
+        text = """
+            import torch
+            import sklearn
+            class Net(torch.nn.Module):
+                def __init__(self):
+                    {init}
+                def forward(self, x):
+                    return sklearn.f(x)
+            def main(): {main}
+        """
+        text = textwrap.dedent(text)
+        assert cut(project(a=PARSES.format(text.format(init="...", main="Net()")))) == {"a.py": ["sklearn"]}
+        scripts = PARSES.format(text.format(init="...", main="torch.jit.script(Net())"))
+        assert not cut(project(a=scripts))
+        elsewhere = scripts.replace("return sklearn", "return torch").replace("...", "sklearn.version", 1)
+        assert cut(project(a=elsewhere)) == {"a.py": ["sklearn"]}
+
+    def test_a_folder_hides_no_library(self) -> None:
+        main = PARSES.format("import sklearn\nimport pandas\nclass A(pandas.X): ...\ndef main():\n    sklearn.x")
+        assert cut(project(pandas_a=main)) == {"pandas/a.py": ["sklearn"]}
+        assert loaded(project(pandas_a="import pandas.b", pandas_b="import torch"), "pandas/a") == ["pandas/b.py"]
+
     def test_nothing_if_another_library_brings_it_along(self) -> None:
         main = PARSES.format(
             "import torch\nimport lightning\nclass A(lightning.X): ...\ndef main():\n    torch.ones(1)"

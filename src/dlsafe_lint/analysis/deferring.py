@@ -8,7 +8,8 @@ from dlsafe_lint import apis
 from dlsafe_lint.analysis.loading import exported
 from dlsafe_lint.analysis.readers import hides_names, is_local_table, readers
 from dlsafe_lint.analysis.running import follow
-from dlsafe_lint.apis import evaluators, heavy
+from dlsafe_lint.analysis.workers import is_dataset
+from dlsafe_lint.apis import datasets, evaluators, heavy
 from dlsafe_lint.facts import Attribute, Call, Literal, Name, Subscript, Use, dotted, walk
 from dlsafe_lint.finding import Place
 from dlsafe_lint.project import Site, Where
@@ -76,6 +77,10 @@ def _needed(project: Project, facts: ModuleFacts, name: str) -> Obstacle | None:
                 return obstacle(f"a lambda uses `{name}`", use.statement)
             if function.name == "__del__" or _is_compiled(facts, use.scope):
                 return obstacle(f"`{function.name}` can't import", function.statement)
+            if _may_be_scripted(project, facts, function):
+                return obstacle(f"`torch.jit.script` may compile `{function.name}`", function.statement)
+            if _only_workers_use(project, facts, name, function):
+                return obstacle(f"`{function.name}` uses `{name}`: each worker would import it anew", use.statement)
     mine = set(functions(facts, name))
     for call in facts.calls:
         if is_local_table(call) and outermost(facts, call.scope) in mine:
@@ -319,6 +324,51 @@ def _is_compiled(facts: ModuleFacts, scope: int) -> bool:
                 return True
         scope = facts.scopes[scope].parent
     return False
+
+
+def _may_be_scripted(project: Project, facts: ModuleFacts, function: Scope) -> bool:
+    """Whether a function may be compiled by a call of ``torch.jit.script`` anywhere, which knows no imports.
+
+    Methods of modules come along with ``forward``; of other functions only those that are handed over count.
+    """
+    names = project.answer("scripted", lambda: _scripted(project))
+    if not names:
+        return False
+    around = facts.scopes[function.parent]
+    if around.kind == "class":
+        return "forward" in around.bindings and function.name != "__init__"
+    return function.name in names
+
+
+def _scripted(project: Project) -> frozenset[str]:
+    """Return the last names of what a project hands to ``torch.jit.script``, and that name itself."""
+    return frozenset(
+        each.rpartition(".")[2]
+        for facts in project.modules.values()
+        for call in facts.calls
+        if (dotted(call.func) or "").endswith("script") and project.callee(facts, call) == "torch.jit.script"
+        for each in ("torch.jit.script", *(dotted(arg) or "" for arg in call.args))
+    )
+
+
+def _only_workers_use(project: Project, facts: ModuleFacts, name: str, function: Scope) -> bool:
+    """Whether a method that reads a Dataset's items uses an imported name, and its construction doesn't.
+
+    A forked worker has what its parent has loaded; what nobody but workers loads, each of them loads in each epoch.
+    Whoever has a loader has torch.
+    """
+    if function.name not in datasets.READERS or facts.scopes[function.parent].kind != "class":
+        return False
+    imports = [facts.imports[each.target] for each in facts.scopes[0].bindings[name] if each.how == "import"]
+    if all((each.module or each.names[0].name).partition(".")[0] == "torch" for each in imports):
+        return False
+    if is_dataset(project, Site(facts.path, function.parent)) is None:
+        return False
+    methods = {outermost(facts, use.scope) for use in facts.uses[name] if not facts.runs_at_import(use.scope)}
+    return not any(
+        facts.scopes[each].parent == function.parent and facts.scopes[each].name in ("__init__", "__post_init__")
+        for each in methods
+    )
 
 
 def _relied_on(project: Project, module: str) -> bool:
