@@ -307,6 +307,22 @@ class TestCuts:
         assert cut(project(a=PARSES.format(text.format(init="self.n = pandas.Index([n])")))) == {"a.py": ["pandas"]}
         assert cut(project(a=PARSES.format("import b\ndef main():\n    b.Tables(1)"), b=text)) == {"a.py": ["b"]}
 
+    def test_nothing_if_transforms_alone_would_load_it(self) -> None:
+        text = """
+            import pandas
+            from torch.utils.data import Dataset
+            {data}
+            def rotate(x):
+                return pandas.Index(x)
+            class Rotate:
+                def __call__(self, sample):
+                    return rotate(sample)
+            def main(): ...
+        """
+        data = "class Tables(Dataset):\n    def __getitem__(self, index):\n        return self.transform(index)"
+        assert not cut(project(a=PARSES.format(textwrap.dedent(text).format(data=data))))
+        assert "pandas" in cut(project(a=PARSES.format(textwrap.dedent(text).format(data=""))))["a.py"]
+
     def test_nothing_if_it_may_be_scripted(self) -> None:
         text = """
             import torch

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlsafe_lint import apis
 from dlsafe_lint.analysis.loading import exported
 from dlsafe_lint.analysis.readers import hides_names, is_local_table, readers
-from dlsafe_lint.analysis.running import follow
+from dlsafe_lint.analysis.running import ALL, MAX_CALLS, follow
 from dlsafe_lint.analysis.workers import is_dataset
 from dlsafe_lint.apis import datasets, evaluators, heavy
 from dlsafe_lint.facts import Attribute, Call, Literal, Name, Subscript, Use, dotted, walk
@@ -352,23 +353,51 @@ def _scripted(project: Project) -> frozenset[str]:
 
 
 def _only_workers_use(project: Project, facts: ModuleFacts, name: str, function: Scope) -> bool:
-    """Whether a method that reads a Dataset's items uses an imported name, and its construction doesn't.
+    """Whether a function that workers run uses an imported name, and nothing that constructs its class does.
 
     A forked worker has what its parent has loaded; what nobody but workers loads, each of them loads in each epoch.
     Whoever has a loader has torch.
     """
-    if function.name not in datasets.READERS or facts.scopes[function.parent].kind != "class":
-        return False
     imports = [facts.imports[each.target] for each in facts.scopes[0].bindings[name] if each.how == "import"]
-    if all((each.module or each.names[0].name).partition(".")[0] == "torch" for each in imports):
+    if all(
+        (each.module or each.names[0].name).partition(".")[0] in ("torch", *sys.stdlib_module_names) for each in imports
+    ):
         return False
-    if is_dataset(project, Site(facts.path, function.parent)) is None:
+    if Site(facts.path, function.index) not in project.answer("run by workers", lambda: _run_by_workers(project)):
         return False
     methods = {outermost(facts, use.scope) for use in facts.uses[name] if not facts.runs_at_import(use.scope)}
     return not any(
         facts.scopes[each].parent == function.parent and facts.scopes[each].name in ("__init__", "__post_init__")
         for each in methods
     )
+
+
+def _run_by_workers(project: Project) -> frozenset[Site]:
+    """Return the functions that read items of Datasets, those that look like transforms, and what they call."""
+    reading: list[Site] = []
+    transforming: list[Site] = []
+    for site in project.classes():
+        facts = project.modules[site.path]
+        names = facts.scopes[site.scope].bindings
+        methods = {
+            name: binding.target
+            for name in (*datasets.READERS, "__call__")
+            for binding in names.get(name, ())
+            if binding.how == "def"
+        }
+        if not methods or project.is_test(facts):
+            continue
+        if is_dataset(project, site) is not None:
+            reading += [Site(site.path, method) for name, method in methods.items() if name != "__call__"]
+        elif "__call__" in methods and "forward" not in names:
+            params = facts.scopes[methods["__call__"]].params
+            if sum(param.default is None for param in params) == 2:  # self and the item
+                transforming.append(Site(site.path, methods["__call__"]))
+    found: dict[Site, int] = {}
+    for method in (*reading, *transforming) if reading else ():
+        found[method] = ALL
+        follow(project, project.modules[method.path], method.scope, found, main=False, stop=False, depth=MAX_CALLS - 3)
+    return frozenset(found)
 
 
 def _relied_on(project: Project, module: str) -> bool:
