@@ -390,9 +390,7 @@ def _run_by_workers(project: Project) -> frozenset[Site]:
         if is_dataset(project, site) is not None:
             reading += [Site(site.path, method) for name, method in methods.items() if name != "__call__"]
         elif "__call__" in methods and "forward" not in names:
-            params = facts.scopes[methods["__call__"]].params
-            if sum(param.default is None for param in params) == 2:  # self and the item
-                transforming.append(Site(site.path, methods["__call__"]))
+            transforming.append(Site(site.path, methods["__call__"]))
     found: dict[Site, int] = {}
     for method in (*reading, *transforming) if reading else ():
         found[method] = ALL
