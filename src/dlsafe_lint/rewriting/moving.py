@@ -64,7 +64,7 @@ def drafts(rule: Rule, cuts: Sequence[Cut]) -> dict[int, Draft]:
 
 
 def _move(rule: Rule, cut: Cut, text: str) -> Move | None:
-    """Return what has to move so that a statement of a module with this text can go, None if something would be lost."""
+    """Return what has to move so that a statement can go from a module with this text, None if something is lost."""
     facts = rule.facts
     numbers = sorted({binding.target for name in cut.names for binding in facts.scopes[0].bindings.get(name, ())})
     for number in numbers:
