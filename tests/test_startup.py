@@ -66,11 +66,19 @@ class TestEdges:
             ("__lazy_modules__ = ['pkg']\nfrom pkg import *", ["pkg/__init__.py", "pkg/sub.py"]),
             ("__lazy_modules__ = ['b']\ntry:\n    import b\nexcept ImportError: ...", ["b.py"]),
             ("if __name__ == '__main__':\n    import b", []),
+            ("if False:\n    import b", []),
+            ("if 0:\n    import b\nelse:\n    import c", ["c.py"]),
+            ("import sys\nif sys.version_info[0] < 3:\n    import b\nelse:\n    import c", ["sys", "c.py"]),
+            ("DEBUG = False\nif DEBUG:\n    import b", []),
+            ("import os\nif os.name == 'nt':\n    import b", ["os", "b.py"]),
+            ("def f():\n    if False:\n        import b\n    import c\nf()", ["c.py"]),
+            ("def f():\n    import b\nif False:\n    f()", []),
+            ("def f():\n    import b\ndef g():\n    if 0:\n        f()\ng()", []),
             ("from scipy import stats", ["scipy", "scipy.stats"]),
         ],
     )
     def test_what_a_statement_loads(self, statement: str, targets: list[str]) -> None:
-        found = project(a=statement, b="x = 1", pkg__init="__all__ = ['sub']", pkg_sub="")
+        found = project(a=statement, b="x = 1", c="", pkg__init="__all__ = ['sub']", pkg_sub="")
         assert loaded(found, "a") == targets
 
     def test_a_package_that_imports_on_demand(self) -> None:
@@ -259,6 +267,84 @@ class TestCuts:
     def test_nothing_if_one_way_stays(self) -> None:
         main = PARSES.format("import torch\nimport b\nb.x\ndef main():\n    torch.ones(1)")
         assert not cut(project(a=main, b="import torch\nx = torch.ones(1)"))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "from absl import flags\nRATE = flags.DEFINE_float('rate', 0.1, '')",
+            "from absl import flags\nflags.DEFINE_float('rate', 0.1, '')",
+            "from hydra.core.config_store import ConfigStore\nConfigStore.instance().store('a', {})",
+            "from omegaconf import OmegaConf\nOmegaConf.register_new_resolver('x', int)",
+            "from options import cli\n@cli.command()\ndef f(): ...",
+            "from options import parser\nparser.add_argument('--rate')",
+        ],
+    )
+    def test_nothing_if_the_module_declares_options(self, text: str) -> None:
+        main = PARSES.format("import b\ndef main():\n    b.run()")
+        options = "import argparse\nimport click\nparser = argparse.ArgumentParser()\n@click.group()\ndef cli(): ..."
+        middle = f"import torch\n{text}\nx = torch\ndef run(): ..."
+        found = project(a=main, b=middle, options=options)
+        assert not cut(found)
+        (entry,) = [each for each in startup.entries(found) if each.path == f"{ROOT}/a.py"]
+        (kept,) = startup.kept(found, entry)
+        assert "declares" in kept.obstacle.reason
+        plain = middle.replace(text, "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--x')")
+        assert cut(project(a=main, b=plain)) == {"a.py": ["b"]}
+
+    def test_nothing_if_workers_alone_would_load_it(self) -> None:
+        text = """
+            import pandas
+            from torch.utils.data import Dataset
+            class Tables(Dataset):
+                def __init__(self, n):
+                    {init}
+                def __getitem__(self, index):
+                    return pandas.read_csv(f"{{index}}.csv")
+            def main(): ...
+        """
+        text = textwrap.dedent(text)
+        assert not cut(project(a=PARSES.format(text.format(init="self.n = n"))))
+        assert cut(project(a=PARSES.format(text.format(init="self.n = pandas.Index([n])")))) == {"a.py": ["pandas"]}
+        assert cut(project(a=PARSES.format("import b\ndef main():\n    b.Tables(1)"), b=text)) == {"a.py": ["b"]}
+
+    def test_nothing_if_transforms_alone_would_load_it(self) -> None:
+        text = """
+            import pandas
+            from torch.utils.data import Dataset
+            {data}
+            def rotate(x):
+                return pandas.Index(x)
+            class Rotate:
+                def __call__(self, sample):
+                    return rotate(sample)
+            def main(): ...
+        """
+        data = "class Tables(Dataset):\n    def __getitem__(self, index):\n        return self.transform(index)"
+        assert not cut(project(a=PARSES.format(textwrap.dedent(text).format(data=data))))
+        assert "pandas" in cut(project(a=PARSES.format(textwrap.dedent(text).format(data=""))))["a.py"]
+
+    def test_nothing_if_it_may_be_scripted(self) -> None:
+        text = """
+            import torch
+            import sklearn
+            class Net(torch.nn.Module):
+                def __init__(self):
+                    {init}
+                def forward(self, x):
+                    return sklearn.f(x)
+            def main(): {main}
+        """
+        text = textwrap.dedent(text)
+        assert cut(project(a=PARSES.format(text.format(init="...", main="Net()")))) == {"a.py": ["sklearn"]}
+        scripts = PARSES.format(text.format(init="...", main="torch.jit.script(Net())"))
+        assert not cut(project(a=scripts))
+        elsewhere = scripts.replace("return sklearn", "return torch").replace("...", "sklearn.version", 1)
+        assert cut(project(a=elsewhere)) == {"a.py": ["sklearn"]}
+
+    def test_a_folder_hides_no_library(self) -> None:
+        main = PARSES.format("import sklearn\nimport pandas\nclass A(pandas.X): ...\ndef main():\n    sklearn.x")
+        assert cut(project(pandas_a=main)) == {"pandas/a.py": ["sklearn"]}
+        assert loaded(project(pandas_a="import pandas.b", pandas_b="import torch"), "pandas/a") == ["pandas/b.py"]
 
     def test_nothing_if_another_library_brings_it_along(self) -> None:
         main = PARSES.format(

@@ -112,6 +112,20 @@ def test_what_is_left_after_fixing(project: Path, capsys: pytest.CaptureFixture[
     assert "stays      pkg/tool.py:1  import slowlib: base class `slowlib.Base` at line 4" in after
 
 
+def test_what_only_an_unsafe_fix_moves(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "pyproject.toml").write_text(f"{SETTINGS}max-moves = 1\n")
+    (project / "train.py").write_text(TRAIN.replace("def main", "def more():\n    slowlib.answer()\n\n\ndef main"))
+    assert run("train.py") == 0
+    out = capsys.readouterr().out
+    assert "  unsafe   train.py:3  import slowlib\n" in out
+    assert "  fix      train.py:4  from pkg.model import Net\n" in out
+    assert run("train.py", "--unsafe-fixes") == 0
+    assert "  fix      train.py:3  import slowlib\n" in capsys.readouterr().out
+    (project / "train.py").write_text(TRAIN.replace("import slowlib\n", "import slowlib  # DLS501 is meant\n"))
+    assert run("train.py") == 0
+    assert "  by hand  train.py:3  import slowlib\n" in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("project")
 def test_all_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run() == 0

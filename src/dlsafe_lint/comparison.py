@@ -18,6 +18,7 @@ class Comparison(NamedTuple):
     Attributes:
         before, after: what it loads; the same where nothing would be fixed.
         by_hand: the identities of imports that could move but that no fix moves.
+        unsafe: those of imports that only an unsafe fix moves, where that was not asked for.
         measured: what was measured before and after, None where it is estimated.
     """
 
@@ -25,6 +26,7 @@ class Comparison(NamedTuple):
     after: Start
     by_hand: frozenset[tuple[str, str]] = frozenset()
     measured: tuple[Measured, Measured] | None = None
+    unsafe: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def name(self) -> str:
@@ -59,9 +61,11 @@ class Comparison(NamedTuple):
         ]
 
     def fate(self, link: Link) -> str:
-        """Say what becomes of an import that leads to something slow: "fix", "by hand", "stays" or "" (it may move)."""
+        """Say what becomes of an import that leads to something slow: "fix", "unsafe", "by hand", "stays" or ""."""
         if link.identity not in {each.identity for each in all_links(self.after.links)}:
             return "fix"
+        if link.identity in self.unsafe:
+            return "unsafe"
         if link.identity in self.by_hand:
             return "by hand"
         return "stays" if link.stays else ""

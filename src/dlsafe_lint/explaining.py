@@ -80,13 +80,18 @@ def explain(
     chosen = _chosen(before.project, root, wanted)
     report = linter.run((root,), config, root=root, fix=True, unsafe=unsafe, write=False, cache=False)
     after = linter.look(config, root=root, changes=report.changes, before=before) if report.changes else before
-    by_hand = _left(after.project)
+    left = _left(after.project)
+    fixable = {(found.path, found.first_line) for found in report.findings if found.fix is not None}
+    unfixed = frozenset(identity for identity, line in left.items() if (identity[0], line) not in fixable)
     comparisons = []
     warnings = dict.fromkeys((*before.warnings, *report.warnings))
     for entry in chosen:
         changed = _same(after.project, before.project, entry)
         compared = Comparison(
-            starting.start(before.project, entry), starting.start(after.project, changed), by_hand=by_hand
+            starting.start(before.project, entry),
+            starting.start(after.project, changed),
+            by_hand=unfixed,
+            unsafe=frozenset(left) - unfixed,
         )
         if measuring is not None:
             texts = {path: text for path, text in after.texts.items() if text != before.texts.get(path)}
@@ -128,13 +133,15 @@ def _reference(project: Project, entry: Entry) -> str:
     return f"{entry.path}:{project.modules[entry.path].scopes[entry.function].qualname}"
 
 
-def _left(project: Project) -> frozenset[tuple[str, str]]:
-    """Return the imports that could move, by path and words, in a project that is fixed."""
-    return frozenset(
-        (path, startup.import_in_words(project.modules[path], cut.number, cut.names))
+def _left(project: Project) -> dict[tuple[str, str], int]:
+    """Return the imports that could move in a project that is fixed: path and words, with their lines."""
+    return {
+        (path, startup.import_in_words(project.modules[path], cut.number, cut.names)): (
+            project.modules[path].imports[cut.number].line
+        )
         for path, cuts in startup.cuts(project).items()
         for cut in cuts
-    )
+    }
 
 
 def _measured(

@@ -12,7 +12,7 @@ from posixpath import commonprefix
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from dlsafe_lint import apis, branches, flow
-from dlsafe_lint.apis import datasets
+from dlsafe_lint.apis import datasets, heavy
 from dlsafe_lint.apis.cli import NAMESPACES
 from dlsafe_lint.apis.handles import LIBRARIES, PATHS
 from dlsafe_lint.facts import (
@@ -313,6 +313,9 @@ class Project:
                 inner = self.find(facts, f"{module}.{each.name}" if module else each.name, statement.level)
                 if inner:
                     found.append(Target(inner, self.modules[inner].name))
+        if not found:  # a folder without modules of that name does not hide an installed library
+            names = [statement.module or ""] if statement.is_from else [each.name for each in statement.names]
+            found += [Target(None, name) for name in names if not statement.level and heavy.root(name)]
         return list(dict.fromkeys(found))
 
     def _is_folder(self, importer: ModuleFacts, name: str) -> bool:

@@ -315,10 +315,11 @@ def _fix(draft: Draft, tree: Tree, before: str, text: str) -> Fix | None:
     if before != text and not (text.startswith(before) and not text[len(before) :].strip()):
         return None
     changed = tree.module.visit(_Replacer(draft.replacements, tree.parents))
-    edits = fixes.edits_between(before, changed.code) if isinstance(changed, cst.Module) else ()
-    if draft.alone_from is not None and edits and isinstance(changed, cst.Module):
+    after = changed.code if isinstance(changed, cst.Module) else before
+    edits = fixes.edits_between(before, after)
+    if draft.alone_from is not None and edits:
         start, end = min(edits[0].start, draft.alone_from), edits[-1].end
-        edits = (Edit(start, end, changed.code[start : len(changed.code) - len(before) + end]),)
+        edits = (Edit(start, end, after[start : len(after) - len(before) + end]),)
     return Fix(draft.title, edits, draft.applicability, draft.defines, draft.may_unbind) if edits else None
 
 

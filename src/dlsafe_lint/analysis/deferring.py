@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlsafe_lint import apis
 from dlsafe_lint.analysis.loading import exported
 from dlsafe_lint.analysis.readers import hides_names, is_local_table, readers
-from dlsafe_lint.analysis.running import follow
-from dlsafe_lint.apis import evaluators, heavy
+from dlsafe_lint.analysis.running import ALL, MAX_CALLS, follow
+from dlsafe_lint.analysis.workers import is_dataset
+from dlsafe_lint.apis import datasets, evaluators, heavy
 from dlsafe_lint.facts import Attribute, Call, Literal, Name, Subscript, Use, dotted, walk
 from dlsafe_lint.finding import Place
 from dlsafe_lint.project import Site, Where
@@ -76,6 +78,10 @@ def _needed(project: Project, facts: ModuleFacts, name: str) -> Obstacle | None:
                 return obstacle(f"a lambda uses `{name}`", use.statement)
             if function.name == "__del__" or _is_compiled(facts, use.scope):
                 return obstacle(f"`{function.name}` can't import", function.statement)
+            if _may_be_scripted(project, facts, function):
+                return obstacle(f"`torch.jit.script` may compile `{function.name}`", function.statement)
+            if _only_workers_use(project, facts, name, function):
+                return obstacle(f"`{function.name}` uses `{name}`: each worker would import it anew", use.statement)
     mine = set(functions(facts, name))
     for call in facts.calls:
         if is_local_table(call) and outermost(facts, call.scope) in mine:
@@ -319,6 +325,77 @@ def _is_compiled(facts: ModuleFacts, scope: int) -> bool:
                 return True
         scope = facts.scopes[scope].parent
     return False
+
+
+def _may_be_scripted(project: Project, facts: ModuleFacts, function: Scope) -> bool:
+    """Whether a function may be compiled by a call of ``torch.jit.script`` anywhere, which knows no imports.
+
+    Methods of modules come along with ``forward``; of other functions only those that are handed over count.
+    """
+    names = project.answer("scripted", lambda: _scripted(project))
+    if not names:
+        return False
+    around = facts.scopes[function.parent]
+    if around.kind == "class":
+        return "forward" in around.bindings and function.name != "__init__"
+    return function.name in names
+
+
+def _scripted(project: Project) -> frozenset[str]:
+    """Return the last names of what a project hands to ``torch.jit.script``, and that name itself."""
+    return frozenset(
+        each.rpartition(".")[2]
+        for facts in project.modules.values()
+        for call in facts.calls
+        if (dotted(call.func) or "").endswith("script") and project.callee(facts, call) == "torch.jit.script"
+        for each in ("torch.jit.script", *(dotted(arg) or "" for arg in call.args))
+    )
+
+
+def _only_workers_use(project: Project, facts: ModuleFacts, name: str, function: Scope) -> bool:
+    """Whether a function that workers run uses an imported name, and nothing that constructs its class does.
+
+    A forked worker has what its parent has loaded; what nobody but workers loads, each of them loads in each epoch.
+    Whoever has a loader has torch.
+    """
+    imports = [facts.imports[each.target] for each in facts.scopes[0].bindings[name] if each.how == "import"]
+    if all(
+        (each.module or each.names[0].name).partition(".")[0] in ("torch", *sys.stdlib_module_names) for each in imports
+    ):
+        return False
+    if Site(facts.path, function.index) not in project.answer("run by workers", lambda: _run_by_workers(project)):
+        return False
+    methods = {outermost(facts, use.scope) for use in facts.uses[name] if not facts.runs_at_import(use.scope)}
+    return not any(
+        facts.scopes[each].parent == function.parent and facts.scopes[each].name in ("__init__", "__post_init__")
+        for each in methods
+    )
+
+
+def _run_by_workers(project: Project) -> frozenset[Site]:
+    """Return the functions that read items of Datasets, those that look like transforms, and what they call."""
+    reading: list[Site] = []
+    transforming: list[Site] = []
+    for site in project.classes():
+        facts = project.modules[site.path]
+        names = facts.scopes[site.scope].bindings
+        methods = {
+            name: binding.target
+            for name in (*datasets.READERS, "__call__")
+            for binding in names.get(name, ())
+            if binding.how == "def"
+        }
+        if not methods or project.is_test(facts):
+            continue
+        if is_dataset(project, site) is not None:
+            reading += [Site(site.path, method) for name, method in methods.items() if name != "__call__"]
+        elif "__call__" in methods and "forward" not in names:
+            transforming.append(Site(site.path, methods["__call__"]))
+    found: dict[Site, int] = {}
+    for method in (*reading, *transforming) if reading else ():
+        found[method] = ALL
+        follow(project, project.modules[method.path], method.scope, found, main=False, stop=False, depth=MAX_CALLS - 3)
+    return frozenset(found)
 
 
 def _relied_on(project: Project, module: str) -> bool:

@@ -6,12 +6,14 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from dlsafe_lint.analysis.loading import edges
+from dlsafe_lint.analysis.running import called_in, is_run
+from dlsafe_lint.apis import cli
 from dlsafe_lint.facts import Attribute, Call, Name, dotted
 from dlsafe_lint.finding import Place
 from dlsafe_lint.project import Site, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from dlsafe_lint.facts import Expr, ModuleFacts
     from dlsafe_lint.project import Project
@@ -31,19 +33,72 @@ def effect_of_loading(project: Project, paths: Iterable[str]) -> Place | None:
         project: the project.
         paths: the modules.
     """
+    for facts in _loaded(project, paths):
+        place = project.answer(("effect", facts.path), lambda: _effect(project, facts))  # noqa: B023  # asked at once
+        if place is not None:
+            return place
+    return None
+
+
+def declares_options(project: Project, paths: Iterable[str]) -> Place | None:
+    """Return where modules, or those that they load, declare options or commands of a program while they are loaded.
+
+    A program that has read its arguments before it loads them does not know these options.
+
+    Args:
+        project: the project.
+        paths: the modules.
+    """
+    declaring = project.answer("declaring", lambda: _declaring(project))
+    if not declaring:
+        return None
+    return next((declaring[facts.path] for facts in _loaded(project, paths) if facts.path in declaring), None)
+
+
+def _declaring(project: Project) -> dict[str, Place]:
+    """Return, of each module that declares options for other modules while it is loaded, where it does."""
+    found = {}
+    for facts in project.modules.values():
+        for statement, func, call in called_in(project, facts, 0):
+            if not is_run(project, facts, statement, main=False):
+                continue
+            name = func.attr if isinstance(func, Attribute) else dotted(func) or ""
+            if name.startswith(cli.DECLARING_FLAGS) or (
+                name in cli.DECLARING and isinstance(func, Attribute) and _comes_from_elsewhere(project, facts, func)
+            ):
+                line = facts.statements[statement].line if call is None else call.line
+                found[facts.path] = Place(facts.path, line, f"`{dotted(func) or name}` declares what the program takes")
+        for imported in facts.imports:
+            if imported.scope == 0 and is_run(project, facts, imported.statement, main=False):
+                names = {f"{imported.module}.{each.name}" for each in imported.names}
+                if names & cli.CONFIGURATION_STORES:
+                    found[facts.path] = Place(facts.path, imported.line, "declares configurations of the program")
+    return found
+
+
+def _comes_from_elsewhere(project: Project, facts: ModuleFacts, func: Attribute) -> bool:
+    """Whether what a method is called of has been made by another module, or by the library for the whole program."""
+    base = func.value
+    while isinstance(base, Attribute):
+        base = base.value
+    if not isinstance(base, Name) or not _is_imported(facts, base.id):
+        return False
+    values = project.values(func, Where(facts, 0, len(facts.statements)))
+    return not any(value.kind == "external" for value in values) or func.attr.startswith("register_")
+
+
+def _loaded(project: Project, paths: Iterable[str]) -> Iterator[ModuleFacts]:
+    """Yield modules and what they load, the nearest first."""
     queue = deque(paths)
     seen = set(queue)
     while queue:
         facts = project.modules[queue.popleft()]
-        place = project.answer(("effect", facts.path), lambda: _effect(project, facts))  # noqa: B023  # asked at once
-        if place is not None:
-            return place
+        yield facts
         for edge in edges(project, facts):
             for target in edge.targets:
                 if target.path is not None and target.path not in seen:
                     seen.add(target.path)
                     queue.append(target.path)
-    return None
 
 
 def _effect(project: Project, facts: ModuleFacts) -> Place | None:

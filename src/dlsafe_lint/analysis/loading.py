@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dlsafe_lint.analysis.exports import offered
 from dlsafe_lint.analysis.import_calls import may_import, named_by_call
-from dlsafe_lint.analysis.running import is_run, ran_from
+from dlsafe_lint.analysis.running import is_run, may_run, ran_from
 from dlsafe_lint.apis import heavy
 from dlsafe_lint.facts import Literal, dotted, walk
 from dlsafe_lint.project import Target
@@ -54,16 +54,20 @@ def edges(project: Project, facts: ModuleFacts, *, main: bool = False) -> list[E
         return known
     found: list[Edge] = []
     for index, statement in enumerate(facts.imports):
-        if facts.runs_at_import(statement.scope) and is_run(facts, statement.statement, main):
+        if facts.runs_at_import(statement.scope) and is_run(project, facts, statement.statement, main=main):
             found += edges_of(project, facts, index, statement)
     for call in facts.calls:
-        if facts.runs_at_import(call.scope) and is_run(facts, call.statement, main):
+        if facts.runs_at_import(call.scope) and is_run(project, facts, call.statement, main=main):
             found += _edges_of_call(project, facts, call)
     project.answers[key] = found  # a function that runs here may import this very module
     for site, statement_number in ran_from(project, facts).items():
         inner = project.modules[site.path]
         for index, statement in enumerate(inner.imports):
-            if inner.function_of(statement.scope) == site.scope and not statement.lazy:
+            if (
+                inner.function_of(statement.scope) == site.scope
+                and not statement.lazy
+                and may_run(project, inner, statement.statement)
+            ):
                 found += [
                     edge._replace(names=(), how="call", number=-1, statement=statement_number)
                     for edge in edges_of(project, inner, index, statement)

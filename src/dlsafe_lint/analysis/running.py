@@ -69,7 +69,9 @@ def follow(
     if depth == 0 and not stop and not main and scope == 0:
         project.answers["ran-from", facts.path] = origins
     for call_statement, func, call in called_in(project, facts, scope):
-        if scope == 0 and not is_run(facts, call_statement, main):
+        if not (
+            may_run(project, facts, call_statement) if scope else is_run(project, facts, call_statement, main=main)
+        ):
             continue
         if is_given(project, facts, func, scope if call is None else call.scope):
             if stop and call is not None and isinstance(func, Attribute) and func.attr in cli.METHODS:
@@ -187,12 +189,12 @@ def takes_arguments(project: Project, facts: ModuleFacts) -> bool:
     for path, function in ((facts.path, 0), *functions):
         inner = project.modules[path]
         for statement, _, call in called_in(project, inner, function):
-            if call is None or (function == 0 and not is_run(inner, statement, main=True)):
+            if call is None or (function == 0 and not is_run(project, inner, statement, main=True)):
                 continue
             if _parses(project, inner, call) and project.callee(inner, call) not in cli.CONFIGURATIONS:
                 return True
         if any(
-            inner.function_of(scope) == function and (function or is_run(inner, statement, main=True))
+            inner.function_of(scope) == function and (function or is_run(project, inner, statement, main=True))
             for scope, statement in _reading_arguments(project, inner)
         ):
             return True
@@ -229,9 +231,17 @@ def packages_around(project: Project, path: str) -> Iterator[str]:
         folder = folder.rpartition("/")[0]
 
 
-def is_run(facts: ModuleFacts, statement: int, main: bool) -> bool:
-    """Whether no guard keeps a statement from running; ``main`` says whether the module is run as the program."""
-    for block in facts.enclosing_blocks(statement):
-        if block.kind == "typing" or block.kind == ("unguarded" if main else "guard"):
-            return False
-    return True
+def is_run(project: Project, facts: ModuleFacts, statement: int, *, main: bool) -> bool:
+    """Whether a statement runs while its module is loaded; ``main`` says whether that is run as the program."""
+    guard = "unguarded" if main else "guard"
+    return may_run(project, facts, statement) and all(
+        block.kind != guard for block in facts.enclosing_blocks(statement)
+    )
+
+
+def may_run(project: Project, facts: ModuleFacts, statement: int) -> bool:
+    """Whether a statement runs, but for guards: not under ``TYPE_CHECKING``, ``if False``, for a Python too old."""
+    if any(block.kind in ("typing", "never") for block in facts.enclosing_blocks(statement)):
+        return False
+    found = facts.statements[statement]
+    return not project.is_off(found.block, Where(facts, found.scope, statement))

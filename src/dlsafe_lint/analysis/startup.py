@@ -14,10 +14,10 @@ from dlsafe_lint.analysis.deferring import (
     outermost,
     top_statement,
 )
-from dlsafe_lint.analysis.effects import effect_of_loading
+from dlsafe_lint.analysis.effects import declares_options, effect_of_loading
 from dlsafe_lint.analysis.loading import Edge, edges, edges_of
 from dlsafe_lint.analysis.programs import Entry, entries
-from dlsafe_lint.analysis.running import ALL, packages_around, ran
+from dlsafe_lint.analysis.running import ALL, may_run, packages_around, ran
 from dlsafe_lint.analysis.slow import certainly_leads_to, leads_to, own_and_brought
 from dlsafe_lint.apis import heavy
 from dlsafe_lint.finding import Place
@@ -103,7 +103,11 @@ def start_edges(project: Project, entry: Entry, path: str) -> list[Edge]:
         for site, last in entry.early.items():
             inner = project.modules[site.path]
             for number, statement in enumerate(inner.imports):
-                if inner.function_of(statement.scope) == site.scope and statement.statement <= last:
+                if (
+                    inner.function_of(statement.scope) == site.scope
+                    and statement.statement <= last
+                    and may_run(project, inner, statement.statement)
+                ):
                     found = found + [edge._replace(names=()) for edge in edges_of(project, inner, number, statement)]
     return found
 
@@ -144,7 +148,7 @@ def _world(project: Project) -> _World:
         facts = project.modules[path]
         early.update(ran(project, facts))
         for edge in edges(project, facts):
-            stays = edge.how != "export" and (not edge.names or _needs_any(project, edge))
+            stays = edge.how != "export" and (not edge.names or _stays(project, edge))
             for target in edge.targets:
                 if target.path is not None:
                     backwards.setdefault(target.path, []).append((path, stays))
@@ -270,16 +274,19 @@ def _without_spare(project: Project, leads: Collection[str], root: str, found: l
     return [each for each in found if each.edge in moved or any(target.path in still for target in each.edge.targets)]
 
 
-def _needs_any(project: Project, edge: Edge) -> bool:
+def _stays(project: Project, edge: Edge) -> bool:
+    """Whether a statement can't go, whichever program loads it."""
     facts = project.modules[edge.path]
-    return any(needed(project, facts, name) is not None for name in edge.names)
+    return any(needed(project, facts, name) is not None for name in edge.names) or bool(
+        declares_options(project, [target.path for target in edge.targets if target.path])
+    )
 
 
 def can_move(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge) -> bool:
     """Whether a statement can go, given the functions that run at start-up."""
     if edge.how == "export":
         return True
-    if edge.number < 0 or not edge.names or _needs_any(project, edge):
+    if edge.number < 0 or not edge.names or _stays(project, edge):
         return False
     facts = project.modules[edge.path]
     return not any(_early_use(runs, facts, name) for runs in early for name in edge.names)
@@ -348,6 +355,11 @@ def _kept(project: Project, entry: Entry, world: _World, root: str) -> Iterator[
             early = (world.early, entry.early)
             if (own or entry.reason != "workers") and can_move(project, early, edge):
                 continue
+            declaring = declares_options(project, [target.path for target in edge.targets if target.path])
+            if declaring is not None:
+                hop = Place(edge.path, edge.line, f"loads `{inner[0].name}`")
+                yield Kept(root, (*via, hop), Obstacle(declaring.message, declaring))
+                continue
             for target in outer:
                 hop = Place(edge.path, edge.line, f"loads `{target.name}`")
                 yield Kept(root, (*via, hop), obstacle(project, early, edge))
@@ -380,6 +392,9 @@ def obstacle(project: Project, early: tuple[Mapping[Site, int], ...], edge: Edge
                 function = facts.scopes[outermost(facts, use.scope)]
                 place = Place(edge.path, facts.statements[use.statement].line, "")
                 return Obstacle(f"`{function.name}` uses `{name}` and runs before the arguments are read", place)
+    declaring = declares_options(project, [target.path for target in edge.targets if target.path])
+    if declaring is not None:
+        return Obstacle(declaring.message, declaring)
     if any(each.name == "*" for each in statement.names):
         return Obstacle("`import *` takes whatever is there", line)
     if statement.scope != 0 or statement.block != 0:

@@ -71,6 +71,27 @@ OPTIONS = frozenset({"add_argument", "option", "add_option"})
 FLAGS = frozenset({"DEFINE_integer", "DEFINE_float", "DEFINE_string"})
 """Last names of absl's functions that declare a flag: its name and its default."""
 
+DECLARING = frozenset(
+    {
+        "add_argument",
+        "add_command",
+        "add_option",
+        "add_typer",
+        "callback",
+        "command",
+        "group",
+        "register_new_resolver",
+        "register_resolver",
+    }
+)
+"""Last names of what declares options, commands or OmegaConf's resolvers on something that another module has made."""
+
+DECLARING_FLAGS = "DEFINE_"
+"""How the names of absl's functions begin that declare flags for the whole program."""
+
+CONFIGURATION_STORES = frozenset({"hydra.core.config_store.ConfigStore", "hydra_zen.store"})
+"""Where Hydra looks for configurations that a program has declared before it starts."""
+
 NAMESPACES = frozenset(
     {
         "argparse.Namespace",

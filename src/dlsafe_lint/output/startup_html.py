@@ -134,6 +134,7 @@ def _links(links: Sequence[Link], comparison: Comparison, cwd: Path, *, going: b
         fate = "" if going else comparison.fate(link)
         said = {
             "fix": '<span class="fix">--fix moves it</span>',
+            "unsafe": '<span class="fix">--unsafe-fixes would move it</span>',
             "by hand": '<span class="fix">can move by hand</span>',
             "stays": f'<span class="stays">stays: {_clean(link.stays)}</span>',
         }.get(fate, "")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dlsafe_lint.analysis.starting import Link, Start
     from dlsafe_lint.comparison import Comparison
 
-_COLORS = {"fix": "green", "by hand": "cyan", "stays": "yellow"}
+_COLORS = {"fix": "green", "unsafe": "cyan", "by hand": "cyan", "stays": "yellow"}
 _MARGIN = max(map(len, _COLORS)) + 2
 
 

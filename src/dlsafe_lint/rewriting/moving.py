@@ -50,7 +50,8 @@ def drafts(rule: Rule, cuts: Sequence[Cut]) -> dict[int, Draft]:
         single = {cut.number: draft for cut in cuts if not _is_meant(rule, cut) and (draft := lazy(rule, [cut]))}
         whole = lazy(rule, [cut for cut in cuts if cut.number in single]) if single else None
         return single if whole is None else dict.fromkeys(single, whole)
-    moves = {cut.number: made for cut in cuts if (made := _move(rule, cut))}
+    text = rule.tree.module.code if cuts else ""
+    moves = {cut.number: made for cut in cuts if (made := _move(rule, cut, text))}
     found: dict[int, Draft] = {}
     for applicability in {move.applicability for move in moves.values()}:
         mine = {number: move for number, move in moves.items() if move.applicability == applicability}
@@ -62,8 +63,8 @@ def drafts(rule: Rule, cuts: Sequence[Cut]) -> dict[int, Draft]:
     return found
 
 
-def _move(rule: Rule, cut: Cut) -> Move | None:
-    """Return what has to move so that a statement can go, None if it can't move without losing something."""
+def _move(rule: Rule, cut: Cut, text: str) -> Move | None:
+    """Return what has to move so that a statement can go from a module with this text, None if something is lost."""
     facts = rule.facts
     numbers = sorted({binding.target for name in cut.names for binding in facts.scopes[0].bindings.get(name, ())})
     for number in numbers:
@@ -78,7 +79,7 @@ def _move(rule: Rule, cut: Cut) -> Move | None:
     functions = {function for name in cut.names for function in startup.functions(facts, name)}
     many = len(functions) > rule.project.max_moves
     unused = any(not facts.uses.get(name) for name in cut.names)
-    safe = not (many or unused or cut.effects or any(_in_doctest(rule, name) for name in cut.names))
+    safe = not (many or unused or cut.effects or any(_in_doctest(text, name) for name in cut.names))
     return Move(tuple(numbers), cut.names, "safe" if safe else "unsafe")
 
 
@@ -99,9 +100,8 @@ def _is_typed(rule: Rule, name: str) -> bool:
     return deferring.is_annotated(rule.facts, name) or deferring.only_annotates(rule.facts, name)
 
 
-def _in_doctest(rule: Rule, name: str) -> bool:
-    code = rule.tree.module.code
-    return re.search(rf"^\s*(>>>|\.\.\.) .*\b{re.escape(name)}\b", code, re.MULTILINE) is not None
+def _in_doctest(text: str, name: str) -> bool:
+    return re.search(rf"^\s*(>>>|\.\.\.) .*\b{re.escape(name)}\b", text, re.MULTILINE) is not None
 
 
 def _statement(rule: Rule, number: int) -> lazy_imports.ImportStatement:

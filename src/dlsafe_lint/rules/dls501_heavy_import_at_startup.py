@@ -29,7 +29,9 @@ class HeavyImportAtStartup(Rule):
 
     Reported is only what really makes the start faster: the library is not needed at import time by anything else that
     the program loads (a base class, a decorator, a default value, another module), and nothing outside the functions of
-    this module uses the name.
+    this module uses the name. Silent too where a later import would cost more or fail: what only workers use, in
+    `__getitem__` or a transform (each of them would load it anew in each epoch), and methods that `torch.jit.script`
+    may compile.
 
     ## Example
     ```python

@@ -26,7 +26,8 @@ class HeavyChainAtStartup(Rule):
 
     Reported is the statement nearest to the program, and only if nothing else that the program loads needs the library.
     In the `__init__` of a package that only passes names on, it is the import of those names: a program that takes
-    something light from the package loads all of it.
+    something light from the package loads all of it. A module that declares options, commands or configurations of the
+    program while it is loaded stays where it is: it is needed before the arguments are read.
 
     ## Example
     ```python
