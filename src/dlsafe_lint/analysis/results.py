@@ -417,7 +417,7 @@ def unsendables(project: Project, expr: Expr, where: Where, depth: int = 0) -> I
         case Choice(_, options):
             for option in options:
                 yield from unsendables(project, option, where, depth + 1)
-        case Attribute(Name(name), _) if _is_self(project, facts, name, where):
+        case Attribute(base, _) if facts.class_of_self(base, where.scope) is not None:
             return
         case Name():
             yield from _variable(project, expr, where, depth)
@@ -432,12 +432,6 @@ def unsendables(project: Project, expr: Expr, where: Where, depth: int = 0) -> I
 def _within(project: Project, kind: str, expr: Expr, where: Where, depth: int) -> Iterator[Unsendable]:
     for each in unsendables(project, expr, where, depth + 1):
         yield each._replace(inside=kind)
-
-
-def _is_self(project: Project, facts: ModuleFacts, name: str, where: Where) -> bool:
-    scope = facts.scopes[max(facts.resolve(name, where.scope), 0)]
-    first = scope.params[0].name if scope.params else ""
-    return first == name and project.receiver(facts, scope) is not None
 
 
 def _variable(project: Project, name: Name, where: Where, depth: int) -> Iterator[Unsendable]:
