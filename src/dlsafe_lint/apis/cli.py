@@ -71,6 +71,23 @@ OPTIONS = frozenset({"add_argument", "option", "add_option"})
 FLAGS = frozenset({"DEFINE_integer", "DEFINE_float", "DEFINE_string"})
 """Last names of absl's functions that declare a flag: its name and its default."""
 
+RECORD_PARSERS: dict[str, str] = {
+    "draccus.parse": "config_class",
+    "pyrallis.parse": "config_class",
+    "simple_parsing.parse": "config_class",
+    "simple_parsing.ArgumentParser().add_arguments": "dataclass",
+    "transformers.HfArgumentParser": "dataclass_types",
+    "trl.TrlParser": "dataclass_types",
+    "tyro.cli": "f",
+}
+"""Calls whose first argument describes the options: a data class, several, a function; and the argument's name."""
+
+RECORD_DECORATORS = frozenset({"draccus.wrap", "pyrallis.wrap"})
+"""Decorators of functions whose parameter is a data class that describes the options."""
+
+RECORD_BASES = frozenset({"tap.Tap"})
+"""Classes whose subclasses have the options as their attributes."""
+
 NAMESPACES = frozenset(
     {
         "argparse.Namespace",
