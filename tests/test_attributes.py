@@ -47,6 +47,7 @@ MAKERS = {
     "multiprocessing.pool.ThreadPool()": "import multiprocessing.pool as p; made = p.ThreadPool(1)",
     "os.scandir()[each]": "import os; made = list(os.scandir('/'))",
     "os.walk()": "import os; made = os.walk('.')",
+    "os.fwalk()": "import os; made = os.fwalk('.')",
     "psycopg2.connect()": "from psycopg2.extensions import connection; made = connection.__new__(connection)",
     "pymongo.MongoClient()": "import pymongo; made = pymongo.MongoClient(connect=False)['db'].images",
     "pymysql.connect()": "import pymysql; made = pymysql.connect(defer_connect=True)",

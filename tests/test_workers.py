@@ -49,6 +49,95 @@ def test_options_of_the_command_line(default: str, expected: str | None) -> None
     assert loader.confidence == expected
 
 
+RECORD = """
+import draccus, pyrallis, simple_parsing, transformers, tyro
+from dataclasses import dataclass, field
+from tap import Tap
+@dataclass
+class Other:
+    rate: float = 0.1
+@dataclass
+class Options:
+    batch: int
+    jobs: int = {}
+@dataclass
+class All:
+    data: Options = field(default_factory=Options)
+class Typed(Tap):
+    jobs: int = {}
+"""
+DESCRIBED = {
+    "tyro": "args = tyro.cli(Options)",
+    "draccus": "args = draccus.parse(config_class=Options)",
+    "pyrallis": "args = pyrallis.parse(Options)",
+    "simple-parsing": "args = simple_parsing.parse(Options)",
+    "transformers": "_, args = transformers.HfArgumentParser((Other, Options)).parse_args_into_dataclasses()",
+    "transformers, one": "args = transformers.HfArgumentParser(Options).parse_args_into_dataclasses()[0]",
+    "Tap": "args = Typed().parse_args()",
+    "one in another": "args = tyro.cli(All).data",
+    "simple-parsing's parser": """
+parser = simple_parsing.ArgumentParser()
+parser.add_arguments(Options, dest="options")
+args = parser.parse_args().options
+""",
+    "a function that is decorated": """
+@pyrallis.wrap()
+def main(args: Options):
+    return DataLoader(ds, num_workers=args.jobs)
+""",
+    "a function that is described": """
+def main(args: Options):
+    return DataLoader(ds, num_workers=args.jobs)
+tyro.cli(main)
+""",
+}
+
+
+@pytest.mark.parametrize("library", DESCRIBED)
+@pytest.mark.parametrize(("default", "expected"), [("0", None), ("4", "likely"), ("field(default=0)", None)])
+def test_fields_that_the_command_line_fills(library: str, default: str, expected: str | None) -> None:
+    text = RECORD.format(default, default) + DESCRIBED[library]
+    if "DataLoader" not in text:
+        text += "\nloader = DataLoader(ds, num_workers=args.jobs)\n"
+    [loader] = loaders(text)
+    assert loader.confidence == expected
+
+
+PUT = (
+    "setattr(args, 'jobs', {})",
+    "vars(args).update(jobs={})",
+    "vars(args).update({{'jobs': {}}})",
+    "vars(args)['jobs'] = {}",
+    "args.__dict__.update(jobs={})",
+    "args.__dict__['jobs'] = {}",
+)
+
+
+@pytest.mark.parametrize("line", PUT)
+def test_what_is_put_into_options_by_name(line: str) -> None:
+    def confidence(default: int, value: str) -> str | None:
+        [loader] = loaders(
+            "parser = argparse.ArgumentParser()\n"
+            f"parser.add_argument('--jobs', type=int, default={default})\n"
+            f"args = parser.parse_args()\n{line.format(value)}\n"
+            "loader = DataLoader(ds, num_workers=args.jobs)\n"
+        )
+        return loader.confidence
+
+    assert confidence(4, "0") is None
+    assert confidence(0, "4") == "certain"
+    assert confidence(0, "read()") == "likely"
+
+
+def test_what_is_put_into_options_under_other_names() -> None:
+    [loader] = loaders(
+        "parser = argparse.ArgumentParser()\nparser.add_argument('--jobs', type=int, default=0)\n"
+        "args = parser.parse_args()\nvars(args).update(epochs=4)\nsetattr(args, name, 4)\n"
+        "loader = DataLoader(ds, num_workers=args.jobs)\n"
+    )
+    assert loader.confidence is None
+
+
 @pytest.mark.parametrize(("calls", "expected"), [("make()", None), ("make(3)", "certain"), ("", None)])
 def test_a_parameter_is_what_the_callers_pass(calls: str, expected: str | None) -> None:
     [loader] = loaders(f"def make(num_workers=0):\n    return DataLoader(ds, num_workers=num_workers)\n{calls}\n")

@@ -1,20 +1,34 @@
 """How many workers an expression asks for: some, none, or what somebody else decides.
 
 A count is followed through names, arithmetic, conversions, configuration objects and the defaults of command-line
-options (argparse, click, typer, absl). What a default says is what usually happens, not what always does.
+options. What a default says is what usually happens, not what always does.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from dlsafe_lint.apis.cli import FLAGS, OPTIONS
+from dlsafe_lint.analysis.options import options
 from dlsafe_lint.apis.workers import CONVERTING, DEFAULTED, ENVIRONMENT, PROCESSORS
-from dlsafe_lint.facts import Attribute, Call, Choice, Compared, Expr, ModuleFacts, Name, Store, Subscript, dotted
+from dlsafe_lint.facts import (
+    Attribute,
+    Call,
+    Choice,
+    Collection,
+    Compared,
+    Expr,
+    ModuleFacts,
+    Name,
+    Store,
+    Subscript,
+    dotted,
+)
 from dlsafe_lint.facts import Literal as Constant
 from dlsafe_lint.project import UNKNOWN, Project, Value, Where, assigned
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dlsafe_lint.finding import Confidence
 
 Count: TypeAlias = Literal["some", "none", "usually some", "usually none", "passed", "unknown"]
@@ -210,14 +224,42 @@ def _stores(project: Project, facts: ModuleFacts, expr: Attribute | Subscript) -
 
     def table() -> dict[str, list[Store]]:
         made: dict[str, list[Store]] = {}
-        for store in facts.stores:
+        for store in (*facts.stores, *_stores_by_call(facts)):
             name = store.attr if store.attr is not None else _key(store.key)
             if name is not None:
-                made.setdefault(name, []).append(store)
+                made.setdefault(name, []).append(store._replace(base=_object_of(store.base)))
         return made
 
     name = expr.attr if isinstance(expr, Attribute) else _key(expr.key)
     return project.answer(("stores by name", facts.path), table).get(name or "", [])
+
+
+def _stores_by_call(facts: ModuleFacts) -> Iterator[Store]:
+    """Yield what calls put into attributes or items: ``setattr(args, "workers", 0)``, ``vars(args).update(workers=0)``.
+
+    What they put under names that nobody sees says nothing of any.
+    """
+    for call in facts.calls:
+        match call:
+            case Call(_, Name("setattr"), (base, Constant(str(attr)), value)):
+                yield Store(base, attr, None, value, call.statement, call.scope)
+            case Call(_, Attribute(base, "update"), args, keywords):
+                given: list[tuple[Expr, Expr]] = [
+                    (Constant(name), value) for name, value in keywords if name is not None
+                ]
+                for arg in args:
+                    if isinstance(arg, Collection) and arg.kind == "dict":
+                        given += [(key, value) for key, value in zip(arg.keys, arg.items, strict=False) if key]
+                for key, value in given:
+                    yield Store(base, None, key, value, call.statement, call.scope)
+
+
+def _object_of(base: Expr) -> Expr:
+    """Return the object whose attributes an expression is: of ``vars(args)`` and ``args.__dict__``."""
+    match base:
+        case Call(_, Name("vars"), (of,)) | Attribute(of, "__dict__"):
+            return of
+    return base
 
 
 def _key(key: Expr | None) -> str | None:
@@ -259,31 +301,21 @@ def _name(expr: Expr, value: Value) -> str:
 # --- options of the command line ---
 
 
-class _Option(NamedTuple):
-    """An option that a call declares; ``default`` None: it has none, and ``required``: it must be given."""
-
-    facts: ModuleFacts
-    call: Call
-    default: Expr | None
-    required: bool
-
-
 def _option(project: Project, name: str, value: Value, where: Where, depth: int) -> frozenset[Count] | None:
     """Return what the default of a command-line option says; None if there is no such option.
 
     Several programs may have an option of the name: those of the parser that the value comes from count, else those of
     the same file, else all.
     """
-    declared = project.answer("options", lambda: _declared(project)).get(name)
+    declared = options(project).get(name)
     if not declared:
         return None
     for path in (_parser(value), where.facts.path):
-        declared = [option for option in declared if option.facts.path == path] or declared
+        declared = [option for option in declared if option.where.facts.path == path] or declared
     found: set[Count] = set()
     for option in declared:
         if option.default is not None:
-            place = Where(option.facts, option.call.scope, option.call.statement)
-            found |= _usually(counts(project, option.default, place, depth + 1))
+            found |= _usually(counts(project, option.default, option.where, depth + 1))
         else:
             found.add("unknown" if option.required else "usually none")
     return frozenset(found)
@@ -294,29 +326,3 @@ def _parser(value: Value) -> str:
     while value.of is not None:
         value = value.of
     return value.where.facts.path if value.name == "argparse.ArgumentParser" and value.where is not None else ""
-
-
-def _declared(project: Project) -> dict[str, list[_Option]]:
-    table: dict[str, list[_Option]] = {}
-    for method in OPTIONS:
-        for facts, call in project.calls_by_name.get(method, ()):
-            flags = [arg.value for arg in call.args if isinstance(arg, Constant) and isinstance(arg.value, str)]
-            dest = call.keyword("dest")
-            long = next((flag for flag in flags if flag.startswith("--")), flags[0] if flags else "")
-            bare = next((flag for flag in flags if not flag.startswith("-")), "") if method != "add_argument" else ""
-            name = str(dest.value) if isinstance(dest, Constant) else bare or long.lstrip("-").replace("-", "_")
-            required = call.keyword("required") == Constant(value=True) or (
-                method == "add_argument" and not long.startswith("-")
-            )
-            table.setdefault(name, []).append(_Option(facts, call, call.keyword("default"), required))
-    for function in FLAGS:
-        for facts, call in project.calls_by_name.get(function, ()):
-            match call.args:
-                case (Constant(str(name)), default, *_):
-                    table.setdefault(name, []).append(_Option(facts, call, default, False))
-    for facts, call in project.calls_by_name.get("set_defaults", ()):
-        for keyword, given in call.keywords:
-            if keyword is not None:
-                others = [option for option in table.get(keyword, ()) if option.facts.path != facts.path]
-                table[keyword] = [*others, _Option(facts, call, given, False)]
-    return table

@@ -31,7 +31,6 @@ from dlsafe_lint.facts import (
     Comprehension,
     Expr,
     ModuleFacts,
-    Name,
     Subscript,
 )
 from dlsafe_lint.facts import Literal as LiteralExpr
@@ -309,7 +308,8 @@ def _set_from_outside(project: Project) -> Iterator[Handed]:
                     loaded.setdefault((value.where.facts.path, value.expr.number), loader)
     for facts in project.modules.values():
         for store in facts.stores:
-            if store.attr is None or store.value is None or _own_attribute(facts, store):
+            own = facts.class_of_self(store.base, store.scope) is not None  # `_contents` looks at those
+            if store.attr is None or store.value is None or own:
                 continue
             where = Where(facts, store.scope, store.statement)
             if not _may_hold(store.value, where):
@@ -338,14 +338,6 @@ def _set_on(project: Project, base: Expr, where: Where) -> list[Value]:
         if found:
             return found
     return project.values(base, where)
-
-
-def _own_attribute(facts: ModuleFacts, store: Store) -> bool:
-    """Whether the store is on the first parameter of a method: `_contents` looks at those."""
-    if not isinstance(store.base, Name):
-        return False
-    scope = facts.scopes[facts.function_of(store.scope)]
-    return scope.kind == "function" and bool(scope.params) and scope.params[0].name == store.base.id
 
 
 def _may_hold(expr: Expr, where: Where) -> bool:

@@ -16,6 +16,7 @@ from dlsafe_lint import branches
 from dlsafe_lint.analysis.datasets import construction, drops, expressions
 from dlsafe_lint.analysis.openings import opened
 from dlsafe_lint.analysis.workers import is_dataset as dataset_class
+from dlsafe_lint.apis import attributes
 from dlsafe_lint.apis.datasets import (
     FORGETS_ARGUMENTS,
     FORGOTTEN_ARGUMENTS,
@@ -28,7 +29,6 @@ from dlsafe_lint.apis.datasets import (
     is_pipe,
     is_sliceable,
 )
-from dlsafe_lint.apis.workers import TIED
 from dlsafe_lint.facts import (
     NOTHING,
     Attribute,
@@ -972,8 +972,8 @@ def tied_to_process(project: Project, value: Value, name: str, spot: Spot, via: 
     for each in construction(project, site, made).carried:
         if drops(project, site, each.attr) or not each.always:
             continue
-        what, error = _tied(project, each.expr, each.where)
-        if not error or (each.closed and what not in _LASTING):
+        what, error = _tied(project, each.expr, each.where, closed=each.closed)
+        if not error:
             continue
         facts = each.where.facts
         line = facts.statements[each.where.statement].line
@@ -983,15 +983,16 @@ def tied_to_process(project: Project, value: Value, name: str, spot: Spot, via: 
         return
 
 
-_LASTING = frozenset({"a lock", "an event", "a pool", "an executor"})
+def _tied(project: Project, expr: Expr, where: Where, *, closed: bool) -> tuple[str, str]:
+    """Return what an expression makes that is tied to its process, and the error when it is pickled; "" for nothing.
 
-
-def _tied(project: Project, expr: Expr, where: Where) -> tuple[str, str]:
-    """Return what an expression makes that is tied to its process, and the error when it is pickled; "" for nothing."""
+    A lock or an executor stays so; of a handle that was closed nobody knows.
+    """
     values = project.values(expr, where)
-    if len(values) == 1 and values[0].kind == "made" and values[0].name in TIED:
-        return TIED[values[0].name]
-    for handle in opened(project, expr, where):
+    row = attributes.refused(values[0].name) if len(values) == 1 and values[0].kind == "made" else None
+    if row is not None:
+        return row.what, row.error
+    for handle in opened(project, expr, where) if not closed else ():
         if handle.sure and handle.kind.pickle:
             article = "an" if handle.kind.what[:1] in "aeiou" else "a"
             return f"{article} {handle.kind.what}", handle.kind.pickle

@@ -168,14 +168,15 @@ def may_be_property(project: Project, site: Site, attr: str, opening: int, empty
         site: the class whose property it would be.
         attr: the attribute.
         opening: the number of the statement that stores the handle.
-        empty: the number of the statement that makes the list or dict to which handles are added, if it is one.
+        empty: the number of the statement that makes the list or dict to which handles are added, or that sets the
+            attribute to None until then, if there is one.
     """
     classes = family(project, site)
     if attr.startswith("__") or any(attr in project.scope(each).bindings for each in classes):
         return False
     facts = project.modules[site.path]
     for where, store in _stores(project, attr):
-        owner = _owner(where, store.base, store.scope)
+        owner = where.class_of_self(store.base, store.scope)
         if where is facts and store.statement in (opening, empty):
             continue
         if owner is not None and Site(where.path, owner) not in classes:
@@ -209,17 +210,6 @@ def _stores(project: Project, attr: str) -> list[tuple[ModuleFacts, Store]]:
     return project.answer("stores by attribute", table).get(attr, [])
 
 
-def _owner(facts: ModuleFacts, base: Expr, scope: int) -> int | None:
-    """Return the class whose ``self`` an expression is, None if it is something else."""
-    if not isinstance(base, Name):
-        return None
-    at = facts.resolve(base.id, scope)
-    function = facts.scopes[at] if at > 0 else None
-    if function is None or function.kind != "function" or facts.scopes[function.parent].kind != "class":
-        return None
-    return function.parent if function.params and function.params[0].name == base.id else None
-
-
 def _may_be(project: Project, expr: Expr, where: Where, classes: list[Site]) -> bool:
     """Whether an expression may stand for an instance of one of the classes."""
 
@@ -251,7 +241,8 @@ def _changes(project: Project, site: Site, attr: str, opening: Where) -> bool:
             continue
         while isinstance(base, (Attribute, Subscript)):
             inner = base.value
-            if isinstance(base, Attribute) and base.attr == attr and _owner(facts, inner, store.scope) == site.scope:
+            own = facts.class_of_self(inner, store.scope) == site.scope
+            if own and isinstance(base, Attribute) and base.attr == attr:
                 return True
             base = inner
     return False
@@ -264,7 +255,7 @@ def _closes(project: Project, site: Site, attr: str) -> bool:
         for caller, call in project.calls_by_name.get(name, ()):
             match call.func:
                 case Attribute(Attribute(base, at), _) if caller is facts and at == attr:
-                    if _owner(facts, base, call.scope) == site.scope:
+                    if facts.class_of_self(base, call.scope) == site.scope:
                         return True
     return False
 
@@ -277,7 +268,7 @@ def mentions(project: Project, site: Site, attr: str) -> list[Mention]:
         for facts, call in project.calls_by_name.get(name, ()):
             match call:
                 case Call(_, Name(), (base, Literal(text), *_)) if text == attr:
-                    owner = _owner(facts, base, call.scope)
+                    owner = facts.class_of_self(base, call.scope)
                     if owner is not None and Site(facts.path, owner) not in classes:
                         continue
                     where = Where(facts, call.scope, call.statement)
@@ -321,6 +312,17 @@ def hindrance(project: Project, facts: ModuleFacts, statement: int, attr: str) -
     ]
     if lines and not may_be_property(project, site, attr, statement):
         return f"`self.{attr}` is stored in line {lines[0]} too"
+    beside = [
+        project.scope(each).name
+        for each in family(project, site)
+        if each != site
+        and any(
+            where.path == each.path and where.class_of_self(other.base, other.scope) == each.scope
+            for where, other in _stores(project, attr)
+        )
+    ]
+    if beside and not may_be_property(project, site, attr, statement):
+        return f"`{beside[0]}` stores `self.{attr}` too"
     by_name = {dotted(each.call.func) for each in mentions(project, site, attr)}
     if not may_be_property(project, site, attr, statement) or by_name & {"setattr", "delattr"}:
         return f"`self.{attr}` is set or deleted elsewhere too"
@@ -355,7 +357,9 @@ def construction_depends_on(project: Project, site: Site, attr: str, opening: in
         scopes = {function.scope for function in functions if function.path == path}
 
         def is_handle(expr: Expr, scope: int, facts: ModuleFacts = facts) -> bool:
-            return isinstance(expr, Attribute) and expr.attr == attr and _owner(facts, expr.value, scope) is not None
+            if not isinstance(expr, Attribute) or expr.attr != attr:
+                return False
+            return facts.class_of_self(expr.value, scope) is not None
 
         skipped = opening if path == site.path else -1
         if _depends(facts, scopes, is_handle, frozenset({skipped}), in_order=in_order):
@@ -410,7 +414,8 @@ def _depends(
 def runs_once(project: Project, site: Site, method: Scope) -> bool:
     """Whether a method that opens a handle runs exactly when an instance is constructed.
 
-    A constructor does; a helper if the only call of it is one that every construction reaches.
+    A constructor does; a helper if the only call of it is one that every construction reaches, be it that of a class
+    above which leaves it to those below what the helper does.
     """
     if method.name in CONSTRUCTORS:
         return True
@@ -424,13 +429,13 @@ def runs_once(project: Project, site: Site, method: Scope) -> bool:
         return False
     facts, call = callers[0]
     caller = facts.scopes[call.scope]
-    own = facts.path == site.path and caller.parent == site.scope and caller.name in CONSTRUCTORS
-    return own and facts.statements[call.statement].block == caller.body
+    above = Site(facts.path, caller.parent) in [base.site for base in project.ancestors(site)]
+    return above and caller.name in CONSTRUCTORS and facts.statements[call.statement].block == caller.body
 
 
 def _may_be_of(project: Project, facts: ModuleFacts, call: Call, base: Expr, classes: list[Site]) -> bool:
     """Whether the object of which a call asks something may be an instance of one of the classes."""
-    owner = _owner(facts, base, call.scope)
+    owner = facts.class_of_self(base, call.scope)
     if owner is not None:
         return Site(facts.path, owner) in classes
     return _may_be(project, base, Where(facts, call.scope, call.statement), classes)
@@ -536,7 +541,7 @@ def stays(project: Project, site: Site, attr: str, before: int) -> bool:
     functions = construction(project, site).functions
     stores = []
     for facts, store in _stores(project, attr):
-        owner = _owner(facts, store.base, store.scope)
+        owner = facts.class_of_self(store.base, store.scope)
         if owner is None:
             if _may_be(project, store.base, Where(facts, store.scope, store.statement), classes):
                 return False
@@ -566,7 +571,9 @@ def _is_changed_later(project: Project, site: Site, attr: str, function: int, be
     facts = project.modules[site.path]
 
     def held(expr: Expr, scope: int) -> bool:
-        return isinstance(expr, Attribute) and expr.attr == attr and _owner(facts, expr.value, scope) == site.scope
+        if not isinstance(expr, Attribute) or expr.attr != attr:
+            return False
+        return facts.class_of_self(expr.value, scope) == site.scope
 
     def earlier(scope: int, statement: int) -> bool:
         return facts.function_of(scope) == function and statement < before
@@ -677,10 +684,10 @@ def taken_names(project: Project, site: Site) -> set[str]:
         found |= scope.bindings.keys()
         for expr, at, _ in expressions(facts):
             for inner in walk(expr):
-                if isinstance(inner, Attribute) and _owner(facts, inner.value, at) == each.scope:
+                if isinstance(inner, Attribute) and facts.class_of_self(inner.value, at) == each.scope:
                     found.add(inner.attr)
         for store in facts.stores:
-            if store.attr is not None and _owner(facts, store.base, store.scope) == each.scope:
+            if store.attr is not None and facts.class_of_self(store.base, store.scope) == each.scope:
                 found.add(store.attr)
     libraries = [base.name for each in family(project, site) for base in project.ancestors(each) if base.site is None]
     if any(name not in _PLAIN_BASES and not name.startswith("torch.utils.data.") for name in libraries):

@@ -14,8 +14,9 @@ from dlsafe_lint.analysis.handovers import handovers
 from dlsafe_lint.analysis.holdings import Spot, held_by, name_of_tuple, qualname, unnamed
 from dlsafe_lint.analysis.openings import opened
 from dlsafe_lint.analysis.workers import Loader, dataset_values, idle, is_dataset, loaders, per_caller
+from dlsafe_lint.apis import attributes
 from dlsafe_lint.apis.datasets import KEEPS_ARGUMENTS
-from dlsafe_lint.apis.workers import COPYING, DEFAULT_COLLATE, DICTS, ITERATING, RESULTS, TIED, VIEWS
+from dlsafe_lint.apis.workers import COPYING, DEFAULT_COLLATE, DICTS, ITERATING, RESULTS, VIEWS
 from dlsafe_lint.facts import (
     Attribute,
     Call,
@@ -417,7 +418,7 @@ def unsendables(project: Project, expr: Expr, where: Where, depth: int = 0) -> I
         case Choice(_, options):
             for option in options:
                 yield from unsendables(project, option, where, depth + 1)
-        case Attribute(Name(name), _) if _is_self(project, facts, name, where):
+        case Attribute(base, _) if facts.class_of_self(base, where.scope) is not None:
             return
         case Name():
             yield from _variable(project, expr, where, depth)
@@ -432,12 +433,6 @@ def unsendables(project: Project, expr: Expr, where: Where, depth: int = 0) -> I
 def _within(project: Project, kind: str, expr: Expr, where: Where, depth: int) -> Iterator[Unsendable]:
     for each in unsendables(project, expr, where, depth + 1):
         yield each._replace(inside=kind)
-
-
-def _is_self(project: Project, facts: ModuleFacts, name: str, where: Where) -> bool:
-    scope = facts.scopes[max(facts.resolve(name, where.scope), 0)]
-    first = scope.params[0].name if scope.params else ""
-    return first == name and project.receiver(facts, scope) is not None
 
 
 def _variable(project: Project, name: Name, where: Where, depth: int) -> Iterator[Unsendable]:
@@ -607,9 +602,8 @@ def _lambda(facts: ModuleFacts, found: Lambda) -> Unsendable:
 def _made(project: Project, name: str, call: Call, where: Where, depth: int) -> Iterator[Unsendable]:
     """Yield what can't be sent in the result of a library's callable."""
     passed = (*call.args, *(value for _, value in call.keywords))
-    if name in RESULTS:
-        yield from _listed(name, call, where)
-    elif name in ITERATING:
+    yield from _listed(name, call, where)
+    if name in ITERATING:
         for arg in passed:
             for each in unsendables(project, arg, where, depth + 1):
                 if each.help == _READ_OUT and "generator" not in each.error:
@@ -641,10 +635,10 @@ def _copied(project: Project, name: str, arg: Expr, where: Where, depth: int) ->
 
 def _listed(name: str, call: Call, where: Where) -> Iterator[Unsendable]:
     """Yield the result of a callable that the table names."""
-    if name in RESULTS:
-        what, error = RESULTS[name]
-        iterates = name not in TIED and name != "multiprocessing.Lock"
-        help_ = _READ_OUT if iterates else "leave it out of what is returned"
+    row = attributes.refused(name)
+    what, error = (row.what, row.error) if row is not None else RESULTS.get(name, ("", ""))
+    if what:
+        help_ = _READ_OUT if what.startswith(("a generator", "an iterator")) else "leave it out of what is returned"
         yield Unsendable(what, error, help_, Place(where.facts.path, call.line, f"`{name.replace('()', '')}`"))
 
 

@@ -107,7 +107,7 @@ ATTRIBUTES: dict[str, Kind] = {
     "pathlib.Path().rglob()": Kind("a generator of paths", _GENERATOR, "keep `sorted(...)` of it"),
     "pathlib.Path().iterdir()": Kind("a generator of paths", _GENERATOR, "keep `sorted(...)` of it"),
     "glob.iglob()": Kind("a generator of paths", _GENERATOR, "keep `sorted(...)` of it"),
-    "os.walk()": Kind("a generator of paths", _GENERATOR, "keep `list(...)` of it"),
+    **_same("os.walk() os.fwalk()", "a generator of paths", _GENERATOR, "keep `list(...)` of it"),
     "os.scandir()[each]": Kind(
         "`os.DirEntry` objects", "TypeError: cannot pickle 'posix.DirEntry' object", "keep `entry.path` of each"
     ),
@@ -389,6 +389,12 @@ def kind(name: str, steps: Sequence[str] = ()) -> Kind | None:
         if row is not None:
             return row if all(_holds(row, step) for step in steps[count:]) else None
     return None
+
+
+def refused(name: str) -> Kind | None:
+    """Return what calling a library's ``name`` makes if pickle itself refuses that in every program; else None."""
+    row = kind(f"{name}()")
+    return row if row is not None and row.confidence == "certain" and "DataLoader worker" not in row.error else None
 
 
 def _holds(row: Kind, step: str) -> bool:

@@ -92,6 +92,23 @@ DECLARING_FLAGS = "DEFINE_"
 CONFIGURATION_STORES = frozenset({"hydra.core.config_store.ConfigStore", "hydra_zen.store"})
 """Where Hydra looks for configurations that a program has declared before it starts."""
 
+RECORD_PARSERS: dict[str, str] = {
+    "draccus.parse": "config_class",
+    "pyrallis.parse": "config_class",
+    "simple_parsing.parse": "config_class",
+    "simple_parsing.ArgumentParser().add_arguments": "dataclass",
+    "transformers.HfArgumentParser": "dataclass_types",
+    "trl.TrlParser": "dataclass_types",
+    "tyro.cli": "f",
+}
+"""Calls whose first argument describes the options: a data class, several, a function; and the argument's name."""
+
+RECORD_DECORATORS = frozenset({"draccus.wrap", "pyrallis.wrap"})
+"""Decorators of functions whose parameter is a data class that describes the options."""
+
+RECORD_BASES = frozenset({"tap.Tap"})
+"""Classes whose subclasses have the options as their attributes."""
+
 NAMESPACES = frozenset(
     {
         "argparse.Namespace",

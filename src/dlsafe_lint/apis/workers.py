@@ -481,39 +481,15 @@ DEFAULTED: dict[str, tuple[str, int | None]] = {
 }
 """Calls that stand for a parameter or attribute with a default, which is their argument (keyword, position)."""
 
-_LOCK = "TypeError: cannot pickle '_thread.lock' object"
-_POOL = "NotImplementedError: pool objects cannot be passed between processes or pickled"
-
-TIED: dict[str, tuple[str, str]] = {
-    "threading.Lock": ("a lock", _LOCK),
-    "threading.RLock": ("a lock", "TypeError: cannot pickle '_thread.RLock' object"),
-    "threading.Condition": ("a lock", "TypeError: cannot pickle '_thread.RLock' object"),
-    "threading.Event": ("an event", _LOCK),
-    "threading.Thread": ("a thread", _LOCK),
-    "queue.Queue": ("a `queue.Queue`", _LOCK),
-    "queue.SimpleQueue": ("a `queue.SimpleQueue`", "TypeError: cannot pickle '_queue.SimpleQueue' object"),
-    "multiprocessing.Pool": ("a pool", _POOL),
-    "multiprocessing.pool.ThreadPool": ("a pool", _POOL),
-    "concurrent.futures.ProcessPoolExecutor": ("an executor", _LOCK),
-    "concurrent.futures.ThreadPoolExecutor": ("an executor", "TypeError: cannot pickle '_queue.SimpleQueue' object"),
-}
-"""Library callables that make something tied to its process: what it is, and the error when it is pickled."""
-
 RESULTS: dict[str, tuple[str, str]] = {
-    **TIED,
-    **dict.fromkeys(
-        ("os.walk", "os.fwalk", "glob.iglob", "pathlib.Path().glob", "pathlib.Path().rglob", "pathlib.Path().iterdir"),
-        ("a generator", "TypeError: cannot pickle 'generator' object"),
-    ),
-    "re.finditer": ("an iterator", "TypeError: cannot pickle '_sre.SRE_Scanner' object"),
     "os.scandir": ("an iterator", "TypeError: cannot pickle 'posix.ScandirIterator' object"),
-    "csv.reader": ("a `csv.reader`", "TypeError: cannot pickle '_csv.reader' object"),
+    "csv.reader": ("an iterator", "TypeError: cannot pickle '_csv.reader' object"),
     "multiprocessing.Lock": (
         "a lock",
         "RuntimeError: Lock objects should only be shared between processes through inheritance",
     ),
 }
-"""Library callables whose result can't be pickled: what it is, and the error. Methods stand behind "()"."""
+"""What a queue doesn't take beside what `attributes` has: what it is, and the error."""
 
 DICTS = frozenset({"dict", "collections.OrderedDict", "collections.defaultdict", "collections.Counter", "vars"})
 """Callables that make a dict; ``keys()``, ``values()`` and ``items()`` of one are views, which can't be pickled."""

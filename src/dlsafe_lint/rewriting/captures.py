@@ -13,6 +13,7 @@ import libcst as cst
 from dlsafe_lint.analysis.holdings import Spot, held, held_by_class
 from dlsafe_lint.analysis.openings import opened
 from dlsafe_lint.analysis.workers import is_dataset
+from dlsafe_lint.apis import attributes
 from dlsafe_lint.apis.datasets import ITERATORS
 from dlsafe_lint.facts import Comprehension, Name
 from dlsafe_lint.project import Site, Where
@@ -298,7 +299,8 @@ def _unpicklable(value: Value) -> str:
         return "a module"
     if root.kind in ("made", "part") and root.name.startswith(_MADE_BY):
         return f"made by `{root.name}`"
-    return ""
+    row = attributes.refused(value.name) if value.kind == "made" else None
+    return row.what if row is not None else ""
 
 
 def carries(file: File, receiver: Site, spot: Spot) -> bool:

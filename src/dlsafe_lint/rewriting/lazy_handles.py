@@ -63,7 +63,8 @@ class _Opening(NamedTuple):
     """A statement of a constructor that becomes a property.
 
     An assignment, a loop that adds to a list or dict, or an ``if`` that opens one of several handles (``others`` are
-    the statements that open the others).
+    the statements that open the others). ``empty`` is the line above that makes the list or dict, or sets the attribute
+    to None.
     """
 
     attr: str
@@ -189,13 +190,14 @@ class Change:
         if method is None or self.method not in (None, method):
             return None
         loop = self._loop(row.statement, attr, method)
+        empty = loop.empty if loop else self._none_above(row.statement, attr, method)
         if (
             row.call is not None
             or row.fate != "open"
             or row.statement in self.suppressed
             or not self._is_simply_reached(loop.statement if loop else row.statement, method)
             or not reopening.runs_once(self.project, self.site, method)
-            or not reopening.may_be_property(self.project, self.site, attr, row.statement, loop.empty if loop else None)
+            or not reopening.may_be_property(self.project, self.site, attr, row.statement, empty)
         ):
             return None
         node = self.tree.statements[loop.empty if loop else row.statement]
@@ -206,6 +208,10 @@ class Change:
         line = self.tree.parents[node]
         if not isinstance(line, cst.SimpleStatementLine) or len(line.body) > 1:
             return None
+        above = None
+        if loop is None and empty is not None:
+            above = self.tree.parents[self.tree.statements[empty]]
+            annotation = annotation or assigned(self.tree.statements[empty])[2]
         if annotation is not None:
             annotation = self._type(annotation)
             if annotation is None:
@@ -238,7 +244,28 @@ class Change:
         self.helpers[attr] = helper
         if loop:
             return _Opening(attr, helper, row.statement, loop.node, moved, annotation, needs, line)
-        return _Opening(attr, helper, row.statement, line, moved, annotation, needs)
+        assert above is None or isinstance(above, cst.SimpleStatementLine)
+        return _Opening(attr, helper, row.statement, line, moved, annotation, needs, above)
+
+    def _none_above(self, statement: int, attr: str, method: Scope) -> int | None:
+        """Return the statement by which the attribute is None until the handle is opened, None if there is none."""
+        for store in self.facts.stores:
+            if store.attr != attr or store.scope != method.index or store.statement >= statement:
+                continue
+            node = self.tree.statements[store.statement]
+            target, value, _ = assigned(node)
+            line = self.tree.parents[node]
+            if (
+                value is not None
+                and code(value) == "None"
+                and is_attribute(target, attr)
+                and isinstance(line, cst.SimpleStatementLine)
+                and len(line.body) == 1
+                and self.facts.statements[store.statement].block == self.facts.statements[statement].block
+                and not self._is_mentioned_between(attr, store.statement, statement, method)
+            ):
+                return store.statement
+        return None
 
     def _opening_of_either(self, row: Kept, rows: Sequence[Kept], names: set[str]) -> _Opening | None:
         """Return how an ``if`` that opens one of two handles can do so later, None if it can't."""
@@ -572,7 +599,7 @@ class Change:
             above = [each for each in opening.line.leading_lines if each not in self._own_comments(opening, made)]
             self.lines[opening.line] = _under(above, self._lines_instead(opening))
             if opening.empty is not None:
-                self.lines[opening.empty] = []
+                self.lines[opening.empty] = self._lines_for_none(opening, opening.empty)
             self.lines |= {late: [] for late in opening.needs.moved}
         if not self._drop_locals(made):
             return None
@@ -631,8 +658,16 @@ class Change:
             lazy_property.keeping(self.module, self.receiver, attr, text) for text, attr in opening.needs.kept.items()
         ]
         lines += [late.with_changes(leading_lines=_without_blanks(late.leading_lines)) for late in opening.needs.moved]
-        lines.append(lazy_property.reset(self.module, self.receiver, opening.helper, opening.annotation))
+        if opening.empty is None or isinstance(opening.line, cst.For):
+            lines.append(lazy_property.reset(self.module, self.receiver, opening.helper, opening.annotation))
         return lines
+
+    def _lines_for_none(self, opening: _Opening, line: cst.SimpleStatementLine) -> list[cst.SimpleStatementLine]:
+        """Return what becomes of the line above that sets the attribute to None, or makes the list for a loop."""
+        if isinstance(opening.line, cst.For):
+            return []
+        reset = lazy_property.reset(self.module, self.receiver, opening.helper, opening.annotation)
+        return [reset.with_changes(leading_lines=line.leading_lines, trailing_whitespace=line.trailing_whitespace)]
 
     def _own_comments(self, opening: _Opening, made: Sequence[_Opening]) -> list[cst.EmptyLine]:
         """Return the comments above a line that say something about what it opens, not about others below it."""
@@ -772,7 +807,7 @@ class Change:
                         for each in lines
                         if not each.deep_equals(line.with_changes(leading_lines=each.leading_lines))
                     ]
-                    rest[0] = rest[0].with_changes(leading_lines=lines[0].leading_lines)
+                    rest[:1] = [each.with_changes(leading_lines=lines[0].leading_lines) for each in rest[:1]]
                     self.lines[opening.line] = rest
         if moved:
             moved[0] = moved[0].with_changes(leading_lines=binding.leading_lines)
@@ -1067,6 +1102,8 @@ def _under(above: Sequence[cst.EmptyLine], lines: Sequence[cst.SimpleStatementLi
     """Put blank lines above the first of some lines, and the comments that follow them above the last."""
     blanks = list(itertools.takewhile(lambda line: line.comment is None, above))
     made = list(lines)
+    if not made:
+        return []
     made[-1] = made[-1].with_changes(leading_lines=[*above[len(blanks) :], *made[-1].leading_lines])
     made[0] = made[0].with_changes(leading_lines=[*blanks, *made[0].leading_lines])
     return made
