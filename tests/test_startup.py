@@ -307,6 +307,21 @@ class TestCuts:
         assert cut(project(a=PARSES.format(text.format(init="self.n = pandas.Index([n])")))) == {"a.py": ["pandas"]}
         assert cut(project(a=PARSES.format("import b\ndef main():\n    b.Tables(1)"), b=text)) == {"a.py": ["b"]}
 
+    @pytest.mark.parametrize(
+        ("before", "after", "inside", "moves"),
+        [
+            ("sys.path.insert(0, '/lib')", "sys.path.pop(0)", "...", False),
+            ("sys.path.insert(0, '/lib')", "sys.path.remove('/lib')", "...", False),
+            ("sys.path.append('..')", "", "os.chdir('/')", False),
+            ("sys.path.append('..')", "", "...", True),
+            ("sys.path.append('/lib')", "", "os.chdir('/')", True),
+        ],
+    )
+    def test_nothing_if_it_is_not_found_later(self, before: str, after: str, inside: str, *, moves: bool) -> None:
+        text = f"import os\nimport sys\n{before}\nimport b\n{after}\ndef main():\n    {inside}\n    b.run()"
+        found = cut(project(a=PARSES.format(text), b="import torch\nx = torch\ndef run(): ..."))
+        assert found == ({"a.py": ["b"]} if moves else {})
+
     def test_nothing_if_transforms_alone_would_load_it(self) -> None:
         text = """
             import pandas

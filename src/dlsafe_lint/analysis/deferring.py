@@ -101,11 +101,45 @@ def _needed(project: Project, facts: ModuleFacts, name: str) -> Obstacle | None:
                 return obstacle(f"the package offers `{name}`", first)
     if not facts.uses.get(name) and (facts.is_package or not all(_has_no_effect(each) for each in imports)):
         return obstacle(f"nothing uses `{name}` here: it may be imported for its effect", first)
+    if (line := _found_only_now(project, facts, imports)) is not None:
+        return obstacle("it may not be found later: `sys.path` changes", line)
     for statement in imports:
         for each in statement.names:
             if not statement.is_from and "." in each.name and _relied_on(project, each.name):
                 return obstacle(f"another module relies on `{each.name}` being loaded", first)
     return None
+
+
+def _found_only_now(project: Project, facts: ModuleFacts, imports: Iterable[Import]) -> int | None:
+    """Return the statement because of which modules may not be found when a function runs later, None if there is none.
+
+    It takes a folder off ``sys.path`` again, or puts a relative one there, and the program changes its directory.
+    """
+    first = min(statement.statement for statement in imports)
+    for call in facts.calls:
+        chain = dotted(call.func) or ""
+        if not chain.startswith("sys.path.") or not facts.runs_at_import(call.scope):
+            continue
+        if chain in ("sys.path.pop", "sys.path.remove") and call.statement > first:
+            return call.statement
+        relative = any(
+            isinstance(arg, Literal) and isinstance(arg.value, str) and not arg.value.startswith("/")
+            for arg in call.args
+        )
+        if relative and call.statement < first and project.answer("changes folder", lambda: _changes_folder(project)):
+            return call.statement
+    return None
+
+
+def _changes_folder(project: Project) -> bool:
+    """Whether a program of the project changes the current folder; Hydra does so for each run."""
+    return any(
+        (dotted(call.func) or "").endswith("chdir") for facts in project.modules.values() for call in facts.calls
+    ) or any(
+        statement.module == "hydra" or any(each.name == "hydra" for each in statement.names)
+        for facts in project.modules.values()
+        for statement in facts.imports
+    )
 
 
 def _module(project: Project, path: str) -> str:
