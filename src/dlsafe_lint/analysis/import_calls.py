@@ -44,9 +44,8 @@ class Module(NamedTuple):
 
 def may_import(project: Project, call: Call) -> bool:
     """Tell whether the call goes by the name of one that imports: a quick look."""
-    names = ("import_module", "__import__", "load", "LazyLoader")
     spelled = project.answer(
-        "importing names", lambda: {*names, *(a for n in names for a in project.renamed.get(n, ()))}
+        "importing names", lambda: {*_NAMES, *(each for name in _NAMES for each in project.renamed.get(name, ()))}
     )
     return (dotted(call.func) or "").rpartition(".")[2] in spelled
 

@@ -27,8 +27,8 @@ class Edge(NamedTuple):
         names: the names that it binds and that have to move for it to go; empty if it can't go.
         targets: the modules that it loads, in order.
         how: "import"; "call" for ``import_module("pkg.mod")`` and an import in a function that runs at import time;
-    "proxy" for what loads the module but not what that imports (``lazy_loader.load``); "export" for an import by
-            which a package only passes names on (see exports).
+            "proxy" for what loads the module but not what that imports (``lazy_loader.load``); "export" for an import
+            by which a package only passes names on (see exports).
     """
 
     path: str

@@ -61,11 +61,6 @@ BASES = {
 
 _NOT_DATASETS = frozenset({"utils", "wrap_dataset_for_transforms_v2"})
 
-TRANSFORM_ARGUMENTS = frozenset(
-    {"transform", "target_transform", "transforms", "loader", "pre_transform", "joint_transform", "audio_transform"}
-)
-"""Arguments that a library's Dataset keeps on itself (torchvision.datasets.VisionDataset and its like)."""
-
 
 def is_dataset(name: str) -> bool:
     """Whether the library name is a Dataset class ("torchvision.datasets.MNIST")."""

@@ -72,7 +72,6 @@ _PROXY = "NotImplementedError: object proxy must define __reduce__()"
 _FILE = Handle("open file", _TEXT, _SILENT, parts=frozenset({"buffer", "detach()"}))
 _BINARY_FILE = _FILE._replace(pickle=_READER)
 _WRITTEN = "TypeError: cannot pickle '_io.BufferedWriter' object"
-_CURSOR = "TypeError: cannot pickle 'sqlite3.Cursor' object"
 _BOTH_WAYS = "TypeError: cannot pickle '_io.BufferedRandom' object"
 _NOT_STEPPED = "TypeError: self.dims,self.dims_chunk,self.maxdims cannot be converted to a Python object for pickling"
 _H5PY = Handle(

@@ -128,7 +128,6 @@ POOLS: dict[str, str] = {
 }
 """Pools of processes: what is made by these, and by ``get_context(...).Pool``."""
 
-_FUNC = (("func", 0),)
 POOL_METHODS: dict[tuple[str, str], Handover] = {
     **{
         ("Pool", name): Handover((("func", 0), ("args", 1)), True, f"`Pool.{name}`", False, ("args",))
@@ -147,9 +146,6 @@ POOL_METHODS: dict[tuple[str, str], Handover] = {
 
 CONTEXTS = frozenset({"multiprocessing.get_context"})
 """Calls whose result has the names of ``multiprocessing``."""
-
-MANAGERS = frozenset({"multiprocessing.Manager", "multiprocessing.managers.SyncManager"})
-"""Calls that start a process of their own."""
 
 STARTERS: dict[str, str] = {
     "multiprocessing.Pool": "pool",
